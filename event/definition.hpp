@@ -1,0 +1,41 @@
+#pragma once
+
+#include "event/options.hpp"
+
+#include <string>
+#include <vector>
+
+namespace tidemill {
+
+/// A source, table, sink, or one step: its name in the pipeline, its type, its settings.
+struct component {
+  text_at name;     ///< empty for a step
+  std::string type; ///< `file`, `filter`, …
+  options settings;
+};
+
+/// A stream: where its events come from and what is done to them, in order.
+struct stream_definition {
+  text_at name;
+  text_at from; ///< a source or another stream
+  std::vector<component> steps;
+};
+
+/// A view; its settings follow `view_spec` (pipeline/registry.hpp).
+struct view_definition {
+  text_at name;
+  options settings;
+};
+
+/// A pipeline as written: names resolved by nobody yet, settings linted, expressions still text.
+struct definition {
+  std::string file; ///< as given by the user, for messages; relative paths are relative to its folder
+  std::string name;
+  std::vector<component> sources, tables, sinks;
+  std::vector<stream_definition> streams;
+  std::vector<view_definition> views;
+  options serve;  ///< `serve:`, see http/spec.hpp
+  options engine; ///< `engine:`, see actors/spec.hpp: checkpoint interval, shutdown, restart, memory
+};
+
+} // namespace tidemill

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "event/diagnostic.hpp"
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace tidemill {
+
+class options;
+struct spec;
+
+/// What a setting holds, and which C++ type `options` has it in.
+enum class field_type : unsigned char {
+  boolean,     ///< bool
+  integer,     ///< std::int64_t
+  number,      ///< double
+  duration,    ///< microseconds; units required
+  size,        ///< bytes as std::int64_t; `64KiB`, `1MB`
+  text,        ///< std::string
+  expression,  ///< std::string, CEL
+  choice,      ///< std::string, one of `choices`
+  reference,   ///< std::string, the name of another component
+  texts,       ///< list of texts, or one text
+  expressions, ///< map: name → CEL
+  types,       ///< map: field → type of a schema, or → {type, path}
+  section,     ///< nested settings, see `inner`; with `choices`, one of these words instead
+  sections,    ///< map: name → nested settings, see `inner`
+};
+
+/// One setting of a component.
+struct field_spec {
+  std::string_view name;
+  field_type type;
+  std::string_view text; ///< one sentence for the reference
+  bool required = false;
+  std::optional<std::string_view> fallback = {}; ///< as one would write it; shown and applied
+  std::vector<std::string_view> choices = {};
+  const spec* inner = nullptr;
+  std::vector<std::string_view> foreign = {}; ///< words of other systems for it, for hints
+};
+
+/// A component's settings, its documentation, its lint and its example in one place.
+/// `config/` parses, checks and documents from it; nothing else describes the YAML.
+struct spec {
+  std::string_view name, summary, example; ///< the example is YAML of this component, and a test
+  std::vector<field_spec> fields;
+  /// Rules between settings; may be null.
+  void (*lint)(const options&, std::vector<diagnostic>&) = nullptr;
+};
+
+} // namespace tidemill

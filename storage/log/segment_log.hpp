@@ -1,0 +1,67 @@
+#pragma once
+
+#include "event/result.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tidemill {
+
+/// The one storage primitive: an append-only log of checksummed records in segment files.
+///
+/// A record has a position, 0, 1, 2 …, dense, for ever. File `<20-digit first position>.seg`: a header
+/// (magic, format version, first position), then records of (length u32, checksum u64 over position, length
+/// and bytes; bytes). A torn tail (a crash in the middle of a write) of the *last* segment is cut off at
+/// open; damage anywhere else is an error that names file and byte, never silently skipped.
+///
+///     append ── write(2), visible to readers of this process ── sync ── fdatasync, survives power loss
+///
+/// Not thread-safe; `log_reader` may read on other threads while one thread appends.
+class segment_log {
+public:
+  struct limits {
+    std::uint64_t segment_bytes = 64u << 20; ///< a new segment starts after this many
+    std::uint32_t max_record = 64u << 20;    ///< longer appends are refused (`full`)
+  };
+
+  /// Opens or creates the log in `folder`. Errors: `io`, `corrupt` (file and byte named), `full`.
+  [[nodiscard]] static result<std::unique_ptr<segment_log>> open(std::filesystem::path folder, limits l);
+  ~segment_log();
+  segment_log(const segment_log&) = delete;
+  segment_log& operator=(const segment_log&) = delete;
+
+  /// Appends one record with one write(2); returns its position. After an error nothing was appended: a
+  /// partial write is cut off again. Errors: `io`, `full`.
+  [[nodiscard]] result<std::uint64_t> append(std::string_view record);
+  /// Appends many with as few writes as possible; all or none. Returns the first position.
+  [[nodiscard]] result<std::uint64_t> append(const std::vector<std::string_view>& records);
+  /// Makes all appended records durable (fdatasync of the segment, fsync of the folder when it changed).
+  status sync();
+  /// Starts a new segment; the next record is its first.
+  status roll();
+
+  /// First position still stored, and the one that the next append gets.
+  [[nodiscard]] std::uint64_t begin() const noexcept;
+  [[nodiscard]] std::uint64_t end() const noexcept;
+  [[nodiscard]] std::uint64_t bytes() const noexcept;
+  /// Deletes whole segments all of whose records lie below `position`; never the last one.
+  status drop_below(std::uint64_t position);
+  /// Cuts the log so that `end() == position`. For logs whose tail is not yet promised to anyone.
+  status truncate(std::uint64_t position);
+
+  /// Calls `each(position, bytes)` for the records from `from` on until it returns false or the log ends.
+  /// Errors: `out_of_range` (below `begin`), `corrupt`.
+  status read(std::uint64_t from, const std::function<bool(std::uint64_t, std::string_view)>& each) const;
+
+private:
+  struct impl;
+  explicit segment_log(std::unique_ptr<impl> i);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace tidemill
