@@ -1,0 +1,118 @@
+#include "pipeline/registry.hpp"
+
+#include "event/options.hpp"
+
+namespace tidemill {
+namespace {
+
+const spec window_spec{
+    .name = "window",
+    .summary =
+        "Tumbling (`size` alone) or sliding (`size` and `slide`) windows over event time, aligned to 1970.",
+    .example = "{size: 1m, slide: 5s, lateness: 10s}",
+    .fields = {{.name = "size",
+                .type = field_type::duration,
+                .text = "Length of a window.",
+                .required = true,
+                .foreign = {"length", "duration", "range"}},
+               {.name = "slide",
+                .type = field_type::duration,
+                .text = "Distance between windows; absent: as `size`.",
+                .foreign = {"every", "advance_by", "hop", "step", "advance"}},
+               {.name = "lateness",
+                .type = field_type::duration,
+                .text = "How long after the watermark has passed a window events still correct it.",
+                .fallback = "0s",
+                .foreign = {"grace", "allowed_lateness", "tolerance", "grace_period"}}},
+    .lint = [](const options& o, std::vector<diagnostic>& out) {
+      auto size = o.time("size");
+      auto slide = o.time("slide", size);
+      auto complain = [&](std::string_view field, std::string text, std::string hint) {
+        out.push_back(
+            {severity::error, o.where(field), std::string{field}, std::move(text), std::move(hint)});
+      };
+      if (size <= microseconds{0})
+        return complain("size", "size must be longer than zero", "");
+      if (slide <= microseconds{0})
+        return complain("slide", "slide must be longer than zero", "");
+      if (slide > size)
+        return complain("slide", "slide is longer than size: events between windows would be lost",
+                        "use a slide of at most size");
+    }};
+
+const spec emit_spec{.name = "emit",
+                     .summary = "When rows of open windows are published.",
+                     .example = "{every: 1s}",
+                     .fields = {{.name = "every",
+                                 .type = field_type::duration,
+                                 .text = "Publish the newest open window of each key at this interval.",
+                                 .required = true}}};
+
+} // namespace
+
+const spec& score_spec() {
+  static const spec all{.name = "score",
+                        .summary = "An anomaly score per key, over closed rows in window order.",
+                        .example = "{model: seasonal_profile, value: requests}",
+                        .fields = {{.name = "model",
+                                    .type = field_type::text,
+                                    .text = "The detector.",
+                                    .required = true,
+                                    .foreign = {"type", "detector"}},
+                                   {.name = "value",
+                                    .type = field_type::expression,
+                                    .text = "What is watched: an expression over the row, of a numeric type.",
+                                    .required = true,
+                                    .foreign = {"field", "column"}}}};
+  return all;
+}
+
+const spec& view_spec() {
+  static const spec all{
+      .name = "view",
+      .summary = "Aggregates per key and window, kept current and served.",
+      .example = "{from: hits, by: [country], window: {size: 1m, slide: 5s}, select: {requests: 'count()'}}",
+      .fields = {{.name = "from",
+                  .type = field_type::reference,
+                  .text = "A stream or a source.",
+                  .required = true,
+                  .foreign = {"input", "inputs", "source", "stream"}},
+                 {.name = "by",
+                  .type = field_type::texts,
+                  .text = "The fields that make the key; absent: one row per window.",
+                  .foreign = {"group_by", "key", "keys", "partition_by"}},
+                 {.name = "where",
+                  .type = field_type::expression,
+                  .text = "Only events for which this holds are counted.",
+                  .foreign = {"filter", "when"}},
+                 {.name = "window",
+                  .type = field_type::section,
+                  .text = "The windows.",
+                  .required = true,
+                  .inner = &window_spec},
+                 {.name = "emit",
+                  .type = field_type::section,
+                  .text = "`close`: rows appear when their window closes; {every: 1s}: open ones too.",
+                  .fallback = "close",
+                  .choices = {"close"},
+                  .inner = &emit_spec,
+                  .foreign = {"trigger"}},
+                 {.name = "select",
+                  .type = field_type::expressions,
+                  .text = "The columns: CEL over aggregates such as count(), sum(x), quantile(x, 0.99).",
+                  .required = true,
+                  .foreign = {"aggregates", "aggregate", "columns", "fields", "measures"}},
+                 {.name = "score",
+                  .type = field_type::sections,
+                  .text = "Columns with anomaly scores.",
+                  .inner = &score_spec()},
+                 {.name = "retain",
+                  .type = field_type::duration,
+                  .text =
+                      "How long rows are kept, in event time behind the watermark; absent: 100 windows, at "
+                      "least 1h.",
+                  .foreign = {"retention", "ttl", "keep"}}}};
+  return all;
+}
+
+} // namespace tidemill
