@@ -1,0 +1,311 @@
+#include "event/value.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+// The stored form of values. A tag, then the payload so that bytewise order is the order of values:
+// integers big-endian with the sign bit flipped, doubles as their bits with negative ones inverted, texts
+// with 00 escaped as 00 FF and ended by 00 01, lists and maps ended by 00, which is below every tag.
+namespace tidemill {
+namespace {
+
+enum class tag : std::uint8_t {
+  end = 0, // of a list or map; not a value
+  null,
+  boolean,
+  integer,
+  uinteger,
+  real,
+  decimal,
+  string,
+  bytes,
+  timestamp,
+  duration,
+  list,
+  map,
+  optional,
+  type,
+  error,
+};
+
+constexpr char escape = '\xFF';
+constexpr char terminator = '\x01';
+constexpr int max_depth = 1000;
+
+void put(std::string& out, tag t) {
+  out += static_cast<char>(t);
+}
+
+template <class Unsigned>
+void put_big_endian(std::string& out, Unsigned x) {
+  char raw[sizeof(Unsigned)];
+  for (std::size_t i = sizeof(Unsigned); i-- > 0; x = static_cast<Unsigned>(x >> 8))
+    raw[i] = static_cast<char>(static_cast<std::uint8_t>(x));
+  out.append(raw, sizeof raw);
+}
+
+constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
+
+void put_signed(std::string& out, std::int64_t x) {
+  put_big_endian(out, static_cast<std::uint64_t>(x) ^ sign_bit);
+}
+
+void put_real(std::string& out, double x) {
+  if (x == 0)
+    x = 0; // -0 is 0
+  if (std::isnan(x))
+    x = std::numeric_limits<double>::quiet_NaN();
+  auto bits = std::bit_cast<std::uint64_t>(x);
+  put_big_endian(out, (bits & sign_bit) != 0 ? ~bits : bits | sign_bit);
+}
+
+void put_text(std::string& out, std::string_view text) {
+  for (;;) {
+    auto zero = text.find('\0');
+    out.append(text.substr(0, zero));
+    if (zero == text.npos)
+      break;
+    out += '\0';
+    out += escape;
+    text.remove_prefix(zero + 1);
+  }
+  out += '\0';
+  out += terminator;
+}
+
+struct encoder {
+  std::string& out;
+
+  void operator()(null) const { put(out, tag::null); }
+  void operator()(bool x) const {
+    put(out, tag::boolean);
+    out += x ? '\1' : '\0';
+  }
+  void operator()(std::int64_t x) const {
+    put(out, tag::integer);
+    put_signed(out, x);
+  }
+  void operator()(std::uint64_t x) const {
+    put(out, tag::uinteger);
+    put_big_endian(out, x);
+  }
+  void operator()(double x) const {
+    put(out, tag::real);
+    put_real(out, x);
+  }
+  void operator()(decimal x) const {
+    put(out, tag::decimal);
+    put_signed(out, static_cast<std::int64_t>(x.units >> 64));
+    put_big_endian(out, static_cast<std::uint64_t>(x.units));
+  }
+  void operator()(const std::string& x) const {
+    put(out, tag::string);
+    put_text(out, x);
+  }
+  void operator()(const byte_string& x) const {
+    put(out, tag::bytes);
+    put_text(out, x.bytes);
+  }
+  void operator()(timestamp x) const {
+    put(out, tag::timestamp);
+    put_signed(out, x.seconds);
+    put_big_endian(out, static_cast<std::uint32_t>(x.nanos));
+  }
+  void operator()(duration x) const {
+    put(out, tag::duration);
+    put_signed(out, x.nanos);
+  }
+  void operator()(const value::list_ptr& x) const {
+    put(out, tag::list);
+    for (const auto& element : *x)
+      append_encoded(out, element);
+    put(out, tag::end);
+  }
+  // Sorted by key: equal maps have any order.
+  void operator()(const value::map_ptr& x) const {
+    std::vector<std::pair<std::string, const value*>> entries;
+    entries.reserve(x->size());
+    for (const auto& [key, mapped] : *x) {
+      append_encoded(entries.emplace_back().first, key);
+      entries.back().second = &mapped;
+    }
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    put(out, tag::map);
+    for (const auto& [key, mapped] : entries) {
+      out += key;
+      append_encoded(out, *mapped);
+    }
+    put(out, tag::end);
+  }
+  void operator()(const optional_value& x) const {
+    put(out, tag::optional);
+    out += x.held ? '\1' : '\0';
+    if (x.held)
+      append_encoded(out, *x.held);
+  }
+  void operator()(const type& x) const {
+    put(out, tag::type);
+    out += static_cast<char>(x.of());
+  }
+  void operator()(const value::error_ptr& x) const {
+    put(out, tag::error);
+    put_big_endian(out, static_cast<std::uint16_t>(x->code()));
+    put_text(out, x->text());
+  }
+};
+
+class decoder {
+public:
+  explicit decoder(std::string_view& in) : in_(in) {}
+
+  value take(int depth = 0) {
+    if (depth > max_depth)
+      return fail("nested too deeply");
+    switch (static_cast<tag>(byte())) {
+    case tag::null:
+      return {};
+    case tag::boolean:
+      return byte() != 0;
+    case tag::integer:
+      return take_signed();
+    case tag::uinteger:
+      return take_big_endian<std::uint64_t>();
+    case tag::real:
+      return take_real();
+    case tag::decimal: {
+      auto high = int128{take_signed()};
+      return decimal{high * (int128{1} << 64) + take_big_endian<std::uint64_t>()};
+    }
+    case tag::string:
+      return take_text();
+    case tag::bytes:
+      return byte_string{take_text()};
+    case tag::timestamp: {
+      auto seconds = take_signed();
+      return timestamp{seconds, static_cast<std::int32_t>(take_big_endian<std::uint32_t>())};
+    }
+    case tag::duration:
+      return duration{take_signed()};
+    case tag::list:
+      return take_list(depth);
+    case tag::map:
+      return take_map(depth);
+    case tag::optional:
+      return byte() == 0 ? optional_value{}
+                         : optional_value{std::make_shared<const value>(take(depth + 1))};
+    case tag::type:
+      return take_type();
+    case tag::error: {
+      auto code = static_cast<errc>(take_big_endian<std::uint16_t>());
+      return error{code, take_text()};
+    }
+    case tag::end:
+      break;
+    }
+    return fail("unknown tag");
+  }
+
+  // Why the last `take` failed; empty if it did not.
+  [[nodiscard]] std::string_view fault() const noexcept { return fault_; }
+
+private:
+  value fail(std::string_view why) {
+    if (fault_.empty())
+      fault_ = why;
+    in_ = {};
+    return {};
+  }
+  std::string_view bytes(std::size_t n) {
+    if (n > in_.size()) {
+      fail("cut short");
+      return {};
+    }
+    auto x = in_.substr(0, n);
+    in_.remove_prefix(n);
+    return x;
+  }
+  std::uint8_t byte() { return take_big_endian<std::uint8_t>(); }
+  template <class Unsigned>
+  Unsigned take_big_endian() {
+    Unsigned x = 0;
+    for (auto c : bytes(sizeof(Unsigned)))
+      x = static_cast<Unsigned>(std::uint64_t{x} << 8 | static_cast<std::uint8_t>(c));
+    return x;
+  }
+  std::int64_t take_signed() {
+    return static_cast<std::int64_t>(take_big_endian<std::uint64_t>() ^ sign_bit);
+  }
+  double take_real() {
+    auto bits = take_big_endian<std::uint64_t>();
+    return std::bit_cast<double>((bits & sign_bit) != 0 ? bits ^ sign_bit : ~bits);
+  }
+  std::string take_text() {
+    std::string text;
+    for (;;) {
+      auto zero = in_.find('\0');
+      if (zero == in_.npos || zero + 1 == in_.size())
+        break;
+      text.append(in_.substr(0, zero));
+      auto next = in_[zero + 1];
+      in_.remove_prefix(zero + 2);
+      if (next == terminator)
+        return text;
+      if (next != escape)
+        break;
+      text += '\0';
+    }
+    fail("cut short");
+    return {};
+  }
+  // At the end of a list or map, whose mark it removes, or at a fault.
+  bool at_end() {
+    if (in_.empty())
+      fail("cut short");
+    else if (in_.front() != static_cast<char>(tag::end))
+      return false;
+    else
+      in_.remove_prefix(1);
+    return true;
+  }
+  value take_list(int depth) {
+    value_list all;
+    while (!at_end())
+      all.push_back(take(depth + 1));
+    return all;
+  }
+  value take_map(int depth) {
+    value_map all;
+    while (!at_end()) {
+      auto key = take(depth + 1);
+      all.emplace_back(std::move(key), take(depth + 1));
+    }
+    return all;
+  }
+  value take_type() {
+    auto k = byte();
+    return k <= static_cast<std::uint8_t>(kind::dyn) ? value{type{static_cast<kind>(k)}}
+                                                     : fail("unknown type");
+  }
+
+  std::string_view& in_;
+  std::string_view fault_;
+};
+
+} // namespace
+
+void append_encoded(std::string& out, const value& v) {
+  std::visit(encoder{out}, v.data());
+}
+
+result<value> take_encoded(std::string_view& in) {
+  decoder d{in};
+  auto v = d.take();
+  if (!d.fault().empty())
+    // An error is a value too, so which of the two it is must be said.
+    return {boost::system::in_place_error, errc::corrupt, "stored value: " + std::string{d.fault()}};
+  return v;
+}
+
+} // namespace tidemill
