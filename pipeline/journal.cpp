@@ -1,0 +1,33 @@
+#include "event/bytes.hpp"
+#include "pipeline/partition.hpp"
+
+namespace tidemill {
+
+std::string encode(const journal_entry& e) {
+  std::string bytes;
+  byte_writer out{bytes};
+  out.u8(1); // format
+  out.u8(static_cast<std::uint8_t>(e.kind));
+  out.varint(e.at);
+  out.svarint(e.time.time_since_epoch().count());
+  out.varint(e.number);
+  out.text(e.text);
+  return bytes;
+}
+
+result<journal_entry> decode_journal_entry(std::string_view bytes) {
+  byte_reader in{bytes};
+  journal_entry e;
+  auto format = in.u8();
+  auto kind = in.u8();
+  e.at = in.varint();
+  e.time = event_time{microseconds{in.svarint()}};
+  e.number = in.varint();
+  e.text = std::string{in.text()};
+  if (!in.ok() || !in.at_end() || format != 1 || kind < 1 || kind > 4)
+    return error{errc::corrupt, "a journal entry is damaged or from another version"};
+  e.kind = static_cast<journal_entry::what>(kind);
+  return e;
+}
+
+} // namespace tidemill

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "event/batch.hpp"
+#include "pipeline/partition.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tidemill {
+
+/// Builds the events that leave a partition as JSON, in the order of records.
+///
+/// A refused record keeps its source, partition, offset, step, reason and original bytes (`raw`, or
+/// `raw_base64` where they aren't UTF-8).
+class outlet {
+public:
+  outlet(const source_plan& source, partition_id id);
+
+  /// A record that went nowhere: `kind` is dead or future; `of` the stream.
+  void refused(output_kind kind, std::size_t of, std::string_view step, const record& r, const error& why);
+  /// A record too late for a view.
+  void late(std::size_t view, const record& r, event_time at, event_time watermark);
+  /// Whether anybody reads the events of a stream.
+  [[nodiscard]] bool wants(std::size_t stream) const noexcept;
+  /// The selected rows of a stream.
+  void events(std::size_t stream, const event_batch& batch, const selection& rows);
+
+  /// Moves all that was built to `out`, in the order of records, then outputs.
+  void take(std::vector<emission>& out);
+
+private:
+  void add(std::size_t output, const record& r, std::string json);
+  [[nodiscard]] std::string refusal(std::string_view stream, std::string_view step, const record& r,
+                                    errc code, std::string_view reason, event_time at) const;
+
+  static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
+  const source_plan& source_;
+  partition_id id_;
+  std::vector<std::size_t> events_, dead_, late_; // outputs by stream, by view
+  std::size_t future_ = nobody;
+  std::vector<emission> built_;
+};
+
+} // namespace tidemill

@@ -1,0 +1,489 @@
+#include "pipeline/partition.hpp"
+
+#include "pipeline/outlet.hpp"
+#include "pipeline/time_guard.hpp"
+#include "pipeline/view_feed.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <limits>
+#include <map>
+#include <set>
+#include <stdexcept>
+
+namespace tidemill {
+namespace {
+
+constexpr std::size_t piece_bytes = 256u << 10;
+constexpr offset no_limit = std::numeric_limits<offset>::max();
+
+/// A record that couldn't become an event, with its place among the others.
+struct refused_record {
+  record what;
+  error why;
+};
+
+} // namespace
+
+struct partition::impl {
+  impl(std::shared_ptr<const plan> p, std::size_t source_index, partition_id i, bool arrival_times,
+       table_finder t)
+      : all(std::move(p)), source(all->sources[source_index]), id(i), find_table(std::move(t)),
+        guard(source.out_of_order, source.max_future, arrival_times), out(source, i),
+        tables(source.tables.size()), versions(source.tables.size()) {
+    counts.late.resize(source.views.size());
+    for (const auto& view : source.views)
+      feeds.push_back(std::make_unique<view_feed>(view, feeds.size()));
+    for (const auto& stream : source.streams) {
+      auto& instances = steps.emplace_back();
+      for (const auto& step : stream.steps)
+        instances.push_back(step->instance());
+    }
+    auto made = make_codec(source.format, source.fields, source.needed);
+    if (!made)
+      throw std::logic_error{made.error().text()}; // the plan has compiled it before
+    decoder = std::move(*made);
+  }
+
+  std::shared_ptr<const plan> all;
+  const source_plan& source;
+  partition_id id;
+  table_finder find_table;
+
+  // State: a function of records and journal.
+  offset position = 0;
+  time_guard guard;
+  bool ended = false;
+  partition_counts counts;
+  std::set<offset> skips;
+  std::vector<std::unique_ptr<view_feed>> feeds;
+
+  // What leads to it.
+  outlet out;
+  table_set tables;
+  std::vector<std::string> versions;
+  std::unique_ptr<codec> decoder;
+  std::vector<std::vector<std::unique_ptr<step>>> steps;
+  std::deque<record_batch_ptr> kept; // records not yet consumed, in order
+  std::deque<journal_entry> due;
+  std::map<std::size_t, offset> sinks;
+  std::shared_ptr<const std::string> saved_core;
+
+  void take_effect(const journal_entry& e) {
+    switch (e.kind) {
+    case journal_entry::what::advance:
+      guard.advance(e.time);
+      break;
+    case journal_entry::what::end:
+      ended = true;
+      guard.advance(time_max);
+      break;
+    case journal_entry::what::skip:
+      skips.insert(e.number);
+      break;
+    case journal_entry::what::table: {
+      auto table = find_table(e.number, e.text);
+      if (!table)
+        throw std::runtime_error{"version " + e.text + " of table " + source.tables.at(e.number) +
+                                 " is needed to replay and is gone"};
+      tables.at(e.number) = std::move(table);
+      versions.at(e.number) = e.text;
+      break;
+    }
+    }
+  }
+
+  void take_due() {
+    while (!due.empty() && due.front().at <= position) {
+      take_effect(due.front());
+      due.pop_front();
+    }
+  }
+
+  [[nodiscard]] offset horizon() const noexcept {
+    offset h = 0;
+    for (const auto& f : feeds)
+      h = std::max(h, f->to_view.horizon());
+    for (const auto& [sink, upto] : sinks)
+      h = std::max(h, upto);
+    return h;
+  }
+
+  /// Decodes all kept records; rows and failures in the order of records.
+  void decode(event_batch& events, std::vector<refused_record>& refused) {
+    events.partition = id;
+    std::vector<decode_failure> failures;
+    for (const auto& batch : kept) {
+      auto piece = skips.empty() ? batch : without_skipped(batch, refused);
+      failures.clear();
+      decoder->decode(*piece, events, failures);
+      for (auto& f : failures)
+        refused.push_back({piece->records[f.record], std::move(f.why)});
+    }
+  }
+
+  record_batch_ptr without_skipped(const record_batch_ptr& batch, std::vector<refused_record>& refused) {
+    auto rest = std::make_shared<record_batch>(*batch);
+    std::erase_if(rest->records, [&](const record& r) {
+      if (!skips.contains(r.at))
+        return false;
+      refused.push_back({r, {errc::poison, "this record stopped its worker repeatedly and was skipped"}});
+      return true;
+    });
+    return rest;
+  }
+
+  /// Event times of all rows; rows without one move to `refused` and lose their place in `selected`.
+  void read_times(event_batch& events, std::vector<refused_record>& refused) {
+    const auto& column = events.columns[source.time_slot];
+    const auto& values = column.as<timestamp>();
+    events.times.resize(events.rows());
+    for (std::uint32_t row = 0; row < events.rows(); ++row) {
+      if (column.is_null(row)) {
+        refused.push_back(
+            {events.records[row],
+             {errc::event_time, "the event time " + source.fields[source.time_slot].name + " is null"}});
+        continue;
+      }
+      events.times[row] = to_event_time(values[row]);
+      events.selected.push_back(row);
+    }
+  }
+
+  /// Judges the times of rows below `limit` in order, looking ahead over all; returns the offset of the first
+  /// record that must wait for more, or none.
+  std::optional<offset> judge(event_batch& events, offset limit, bool more,
+                              std::vector<event_time>& watermarks, std::vector<record>& future) {
+    watermarks.resize(events.rows());
+    // The guard looks ahead over records that have a time.
+    std::vector<event_time> times;
+    std::vector<record> records;
+    for (auto row : events.selected) {
+      times.push_back(events.times[row]);
+      records.push_back(events.records[row]);
+    }
+    selection accepted;
+    std::optional<offset> waits;
+    for (std::size_t i = 0; i < records.size() && records[i].at < limit && !waits; ++i) {
+      auto row = events.selected[i];
+      watermarks[row] = guard.watermark();
+      switch (guard.judge(times, records, i, more)) {
+      case time_guard::verdict::accepted:
+        accepted.push_back(row);
+        break;
+      case time_guard::verdict::future:
+        future.push_back(records[i]);
+        break;
+      case time_guard::verdict::undecided:
+        waits = records[i].at;
+        break;
+      }
+    }
+    events.selected = std::move(accepted);
+    return waits;
+  }
+
+  void run_streams(event_batch& events, const std::vector<event_time>& watermarks) {
+    events.columns.resize(std::max(events.columns.size(), source.columns));
+    std::vector<selection> passed(source.streams.size());
+    for (std::size_t s = 0; s < source.streams.size(); ++s) {
+      const auto& stream = source.streams[s];
+      if (stream.parent)
+        events.selected = passed[*stream.parent];
+      run_steps(s, events);
+      passed[s] = events.selected;
+      if (out.wants(s))
+        out.events(s, events, passed[s]);
+    }
+    for (std::size_t v = 0; v < feeds.size(); ++v) {
+      auto refused = feeds[v]->apply(events, passed[feeds[v]->plan().stream], watermarks, out);
+      counts.late[v] += refused.late;
+      counts.dead += refused.dead;
+    }
+  }
+
+  void run_steps(std::size_t s, event_batch& events) {
+    const auto& stream = source.streams[s];
+    std::vector<cel::row_error> failed;
+    for (std::size_t i = 0; i < stream.steps.size() && !events.selected.empty(); ++i) {
+      failed.clear();
+      steps[s][i]->apply(events, tables, failed);
+      for (const auto& f : failed)
+        out.refused(output_kind::dead, s, stream.step_names[i], events.records[f.row], f.why);
+      counts.dead += failed.size();
+    }
+  }
+
+  /// Consumes kept records below `limit`. False: the rest waits for more records.
+  bool consume(offset limit, bool more) {
+    event_batch events;
+    std::vector<refused_record> refused;
+    decode(events, refused);
+    read_times(events, refused);
+    std::vector<event_time> watermarks;
+    std::vector<record> future;
+    auto waits = judge(events, limit, more, watermarks, future);
+    if (waits)
+      limit = *waits;
+    for (const auto& r : refused)
+      if (r.what.at < limit) {
+        out.refused(output_kind::dead, 0, "decode", r.what, r.why);
+        ++counts.dead;
+        skips.erase(r.what.at);
+      }
+    for (const auto& r : future)
+      out.refused(output_kind::future, 0, "time", r,
+                  {errc::event_future, "its time lies more than " +
+                                           format_config_duration(source.max_future) + " in the future"});
+    counts.future += future.size();
+    if (!events.selected.empty())
+      run_streams(events, watermarks);
+    release(limit);
+    return !waits;
+  }
+
+  /// Drops kept records below `limit`, moves the position behind them.
+  void release(offset limit) {
+    while (!kept.empty()) {
+      const auto& batch = kept.front();
+      auto first = std::ranges::find_if(batch->records, [&](const record& r) { return r.at >= limit; });
+      counts.records += static_cast<std::uint64_t>(first - batch->records.begin());
+      if (first != batch->records.begin())
+        position = std::max(position, std::prev(first)->end);
+      if (first == batch->records.end() && batch->end <= limit) {
+        position = std::max(position, batch->end);
+        kept.pop_front();
+        continue;
+      }
+      if (first != batch->records.begin()) {
+        auto rest = std::make_shared<record_batch>(*batch);
+        rest->records.assign(first, batch->records.end());
+        rest->begin = position;
+        kept.front() = std::move(rest);
+      }
+      position = std::max(position, std::min(limit, batch->end));
+      return;
+    }
+  }
+
+  /// Consumes all that can be, stopping at journal entries. `more`: records may follow.
+  void advance(bool more, std::vector<emission>& emitted) {
+    for (;;) {
+      take_due();
+      if (kept.empty())
+        break;
+      auto limit = due.empty() ? no_limit : due.front().at;
+      auto at_end = !due.empty() && due.front().kind == journal_entry::what::end;
+      if (!consume(limit, more && !at_end))
+        break;
+    }
+    take_due();
+    out.take(emitted);
+  }
+};
+
+partition::partition(std::shared_ptr<const plan> all, std::size_t source, partition_id id,
+                     bool has_arrival_times, table_finder tables)
+    : impl_(std::make_unique<impl>(std::move(all), source, id, has_arrival_times, std::move(tables))) {}
+
+partition::~partition() = default;
+
+void partition::apply(const record_batch_ptr& batch, std::vector<emission>& out) {
+  auto from = read_position();
+  if (batch->end <= from)
+    return;
+  if (batch->begin >= from) {
+    impl_->kept.push_back(batch);
+  } else {
+    auto rest = std::make_shared<record_batch>(*batch);
+    std::erase_if(rest->records, [&](const record& r) { return r.at < from; });
+    rest->begin = from;
+    impl_->kept.push_back(std::move(rest));
+  }
+  impl_->advance(true, out);
+}
+
+void partition::replay(std::vector<journal_entry> entries) {
+  for (auto& e : entries)
+    impl_->due.push_back(std::move(e));
+  impl_->take_due();
+}
+
+bool partition::may_enter() const noexcept {
+  return impl_->due.empty() &&
+         std::ranges::all_of(impl_->feeds, [](const auto& f) { return f->to_view.is_open(); }) &&
+         impl_->position >= impl_->horizon();
+}
+
+offset partition::entry_offset(journal_entry::what kind) const noexcept {
+  return kind == journal_entry::what::end ? read_position() : impl_->position;
+}
+
+void partition::enter(const journal_entry& e, std::vector<emission>& out) {
+  impl_->due.push_back(e);
+  impl_->advance(true, out);
+}
+
+void partition::open(std::size_t view, const link_hello& hello) {
+  auto& feed = *impl_->feeds.at(view);
+  feed.to_view.open(hello);
+  feed.flushed = false;
+  feed.panes.free_through(hello.sealed_through);
+}
+
+void partition::acked(std::size_t view, const link_ack& ack) {
+  auto& feed = *impl_->feeds.at(view);
+  if (feed.to_view.acked(ack))
+    feed.panes.free_through(ack.sealed_through);
+}
+
+std::vector<link_flush> partition::flush(std::size_t view) {
+  auto& feed = *impl_->feeds.at(view);
+  if (!feed.to_view.may_flush(impl_->position))
+    return {};
+  auto panes = feed.panes.changed_since(feed.to_view.sent().value_or(0), piece_bytes);
+  if (panes.empty())
+    panes.emplace_back();
+  std::vector<link_flush> pieces;
+  for (auto& bytes : panes)
+    pieces.push_back({*feed.to_view.id(), impl_->id, impl_->position, watermark(), std::move(bytes), false});
+  pieces.back().last = true;
+  feed.to_view.flushed(impl_->position);
+  feed.flushed = true;
+  feed.flushed_at = impl_->position;
+  feed.flushed_watermark = watermark();
+  return pieces;
+}
+
+bool partition::quiet(std::size_t view) const noexcept {
+  const auto& feed = *impl_->feeds.at(view);
+  return feed.flushed && feed.flushed_at == impl_->position && feed.flushed_watermark == watermark();
+}
+
+void partition::sink_holds(std::size_t sink, offset upto) {
+  impl_->sinks[sink] = upto;
+}
+
+offset partition::position() const noexcept {
+  return impl_->position;
+}
+
+offset partition::read_position() const noexcept {
+  return impl_->kept.empty() ? impl_->position : impl_->kept.back()->end;
+}
+
+event_time partition::watermark() const noexcept {
+  return impl_->guard.watermark();
+}
+
+bool partition::ended() const noexcept {
+  return impl_->ended;
+}
+
+bool partition::replaying() const noexcept {
+  return impl_->position < impl_->horizon();
+}
+
+const partition_counts& partition::counts() const noexcept {
+  return impl_->counts;
+}
+
+const std::vector<std::string>& partition::table_versions() const noexcept {
+  return impl_->versions;
+}
+
+std::size_t partition::panes() const noexcept {
+  std::size_t n = 0;
+  for (const auto& f : impl_->feeds)
+    n += f->panes.panes();
+  return n;
+}
+
+partition::segments partition::snapshot() {
+  auto core = std::make_shared<std::string>();
+  byte_writer out{*core};
+  out.u8(1); // format
+  impl_->guard.save(out);
+  out.u8(impl_->ended ? 1 : 0);
+  out.varint(impl_->counts.records);
+  out.varint(impl_->counts.dead);
+  out.varint(impl_->counts.future);
+  out.varint(impl_->feeds.size());
+  for (std::size_t v = 0; v < impl_->feeds.size(); ++v) {
+    out.text(impl_->source.views[v].name);
+    out.varint(impl_->counts.late[v]);
+  }
+  out.varint(impl_->skips.size());
+  for (auto at : impl_->skips)
+    out.varint(at);
+  out.varint(impl_->versions.size());
+  for (std::size_t t = 0; t < impl_->versions.size(); ++t) {
+    out.text(impl_->source.tables[t]);
+    out.text(impl_->versions[t]);
+  }
+  segments all{{"core", std::move(core)}};
+  for (const auto& f : impl_->feeds)
+    f->panes.snapshot("view/" + f->plan().name + "/", all);
+  return all;
+}
+
+namespace {
+
+error damaged(std::string_view what) {
+  return {errc::corrupt, "the checkpoint's " + std::string{what} + " doesn't decode"};
+}
+
+} // namespace
+
+status partition::restore(offset at, const segments& saved,
+                          const std::function<bool(const std::string&)>& known) {
+  impl_->position = at;
+  for (const auto& [name, bytes] : saved) {
+    if (name == "core") {
+      TIDEMILL_CHECK(restore_core(*bytes));
+      continue;
+    }
+    for (auto& f : impl_->feeds) {
+      auto prefix = "view/" + f->plan().name + "/";
+      if (name.starts_with(prefix) && known(f->plan().name) && !f->panes.restore(*bytes))
+        return damaged("segment " + name);
+    }
+  }
+  return {};
+}
+
+status partition::restore_core(std::string_view bytes) {
+  byte_reader in{bytes};
+  if (in.u8() != 1 || !impl_->guard.load(in))
+    return damaged("core segment");
+  impl_->ended = in.u8() != 0;
+  impl_->counts.records = in.varint();
+  impl_->counts.dead = in.varint();
+  impl_->counts.future = in.varint();
+  for (auto n = in.varint(); n > 0 && in.ok(); --n) {
+    auto name = in.text();
+    auto late = in.varint();
+    for (std::size_t v = 0; v < impl_->feeds.size(); ++v)
+      if (impl_->source.views[v].name == name)
+        impl_->counts.late[v] = late;
+  }
+  for (auto n = in.varint(); n > 0 && in.ok(); --n)
+    impl_->skips.insert(in.varint());
+  for (auto n = in.varint(); n > 0 && in.ok(); --n) {
+    auto name = in.text();
+    auto version = std::string{in.text()};
+    auto it = std::ranges::find(impl_->source.tables, name);
+    if (it == impl_->source.tables.end() || version.empty())
+      continue;
+    impl_->take_effect({impl_->position,
+                        journal_entry::what::table,
+                        {},
+                        static_cast<std::uint64_t>(it - impl_->source.tables.begin()),
+                        version});
+  }
+  if (!in.ok() || !in.at_end())
+    return damaged("core segment");
+  return {};
+}
+
+} // namespace tidemill

@@ -1,0 +1,117 @@
+#pragma once
+
+#include "event/batch.hpp"
+#include "pipeline/link.hpp"
+#include "pipeline/plan.hpp"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tidemill {
+
+/// What may change a worker besides its records; bound to an offset, written before anything that was
+/// computed with it leaves the worker.
+struct journal_entry {
+  enum class what : std::uint8_t {
+    advance = 1, ///< an idle partition's watermark moves to `time`
+    table = 2,   ///< table number `number` has version `text` from here on
+    skip = 3,    ///< the record at offset `number` killed its worker: dead letter instead
+    end = 4,     ///< no record will ever follow: the watermark moves to the end of time
+  };
+  offset at = 0;
+  what kind = what::advance;
+  event_time time{};
+  std::uint64_t number = 0;
+  std::string text;
+  friend bool operator==(const journal_entry&, const journal_entry&) = default;
+};
+[[nodiscard]] std::string encode(const journal_entry& e);
+[[nodiscard]] result<journal_entry> decode_journal_entry(std::string_view bytes);
+
+/// An event on its way to sinks.
+struct emission {
+  std::size_t output = 0; ///< index in `source_plan::outputs`
+  event_id id;
+  std::string json;
+};
+
+/// Running totals of a partition; part of its state, so a replay doesn't count twice.
+struct partition_counts {
+  std::uint64_t records = 0;       ///< read
+  std::uint64_t dead = 0;          ///< became dead letters, at any step
+  std::uint64_t future = 0;        ///< quarantined
+  std::vector<std::uint64_t> late; ///< by view
+  friend bool operator==(const partition_counts&, const partition_counts&) = default;
+};
+
+/// A worker as a function: state = f(definition, records below `position()`, journal). No clock, no I/O, no
+/// thread.
+///
+/// Every decision (late, quarantined, watermark) is taken record by record in offset order, so how a source
+/// cuts batches changes nothing: the same input cut at random gives the same snapshot, byte for byte.
+///
+///     restore → (open links) → apply | enter | flush | snapshot …
+///
+/// After an exception from `apply` the state is spoilt: throw the object away and restore a new one.
+class partition {
+public:
+  /// Finds a table version named by the journal; null if it is gone.
+  using table_finder = std::function<table_ptr(std::size_t table, const std::string& version)>;
+
+  partition(std::shared_ptr<const plan> all, std::size_t source, partition_id id, bool has_arrival_times,
+            table_finder tables);
+  ~partition();
+
+  /// Applies records in offset order; those below `position()` are ignored. Records at the end that wait for
+  /// the next ones to confirm a jump in time are kept and not yet contained in `position()`.
+  void apply(const record_batch_ptr& batch, std::vector<emission>& out);
+  /// Journal entries read back after a restore, in order; each takes effect at its offset.
+  void replay(std::vector<journal_entry> entries);
+  /// Whether a *new* entry may be taken now: no link is below its horizon, no old entry is left.
+  [[nodiscard]] bool may_enter() const noexcept;
+  /// Where a new entry is bound: the end of the input behind all that was read, all else at `position()`.
+  [[nodiscard]] offset entry_offset(journal_entry::what kind) const noexcept;
+  /// Takes a new entry. Requires `may_enter()`, `e.at == entry_offset(e.kind)`, and that the entry is in the
+  /// journal already.
+  void enter(const journal_entry& e, std::vector<emission>& out);
+
+  void open(std::size_t view, const link_hello& hello);
+  void acked(std::size_t view, const link_ack& ack);
+  /// What is due on the link of a view now; empty if nothing may be sent. A flush with no panes still
+  /// moves offset and watermark.
+  [[nodiscard]] std::vector<link_flush> flush(std::size_t view);
+  /// Nothing changed since the last flush of this view: sending one would say nothing.
+  [[nodiscard]] bool quiet(std::size_t view) const noexcept;
+  /// An event sink holds everything below `upto`: replay doesn't emit it again, and the horizon is there.
+  void sink_holds(std::size_t sink, offset upto);
+
+  /// Next record to read; the state contains exactly the records below it.
+  [[nodiscard]] offset position() const noexcept;
+  /// Where the source has to go on: behind the records that are kept back.
+  [[nodiscard]] offset read_position() const noexcept;
+  [[nodiscard]] event_time watermark() const noexcept;
+  [[nodiscard]] bool ended() const noexcept;
+  /// Whether it is still below the horizon, replaying what was seen before.
+  [[nodiscard]] bool replaying() const noexcept;
+  [[nodiscard]] const partition_counts& counts() const noexcept;
+  [[nodiscard]] const std::vector<std::string>& table_versions() const noexcept;
+  [[nodiscard]] std::size_t panes() const noexcept;
+
+  using segments = std::vector<std::pair<std::string, std::shared_ptr<const std::string>>>;
+  /// All state as named segments; unchanged ones are the same objects as last time.
+  [[nodiscard]] segments snapshot();
+  /// Into a fresh object. A view whose `state_id` is not in `known` starts empty. Errors: `corrupt`.
+  status restore(offset at, const segments& saved, const std::function<bool(const std::string& view)>& known);
+
+private:
+  struct impl;
+  status restore_core(std::string_view bytes);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace tidemill

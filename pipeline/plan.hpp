@@ -1,0 +1,120 @@
+#pragma once
+
+#include "event/codec.hpp"
+#include "event/definition.hpp"
+#include "event/rows.hpp"
+#include "pipeline/aggregate.hpp"
+#include "pipeline/cel/expression.hpp"
+#include "pipeline/model/detector.hpp"
+#include "pipeline/step.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tidemill {
+
+/// Windows as runs of slices: slice s covers [s·length, (s+1)·length).
+struct window_plan {
+  microseconds size{}, slide{}, lateness{}, slice{};
+  std::int64_t slices = 1; ///< a window is this many slices
+  std::int64_t step = 1;   ///< windows are this many slices apart
+
+  [[nodiscard]] std::int64_t slice_of(event_time t) const noexcept;
+  [[nodiscard]] event_time start_of(std::int64_t s) const noexcept { return event_time{slice * s}; }
+  [[nodiscard]] event_time end_of(std::int64_t s) const noexcept { return event_time{slice * (s + 1)}; }
+  /// The last slice whose end lies at or before `t`.
+  [[nodiscard]] std::int64_t last_ended(event_time t) const noexcept { return slice_of(t) - 1; }
+  /// Whether a window ends with slice `s`.
+  [[nodiscard]] bool window_ends(std::int64_t s) const noexcept;
+  /// The first slice ≥ s with which a window ends.
+  [[nodiscard]] std::int64_t next_window_end(std::int64_t s) const noexcept;
+};
+
+struct score_plan {
+  std::string name;
+  cel::expression value; ///< over by + select, by slot
+  const detector_entry* model = nullptr;
+  options settings;
+};
+
+/// One view, compiled. Slots of `arguments` are columns of the batch; those of `columns` are
+/// by values (0 …), then aggregate results.
+struct view_plan {
+  std::string name;
+  std::size_t stream = 0;      ///< index in `source_plan::streams`
+  std::vector<std::size_t> by; ///< columns of the batch
+  std::optional<cel::expression> where;
+  std::vector<std::optional<cel::expression>> arguments; ///< of each aggregate; nothing: `count()`
+  layout_ptr layout;
+  std::vector<cel::expression> columns; ///< of `select`, in order
+  std::vector<score_plan> scores;
+  window_plan window;
+  std::optional<microseconds> emit_every; ///< nothing: rows appear when windows close
+  std::shared_ptr<const view_schema> schema;
+  std::string state_id; ///< hash of all that affects its panes
+  std::string rows_id;  ///< hash of all that affects its rows, beyond the panes
+};
+
+/// A stream: the steps applied to its parent's events.
+struct stream_plan {
+  std::string name;
+  std::optional<std::size_t> parent; ///< nothing: the decoded events of the source
+  std::vector<std::shared_ptr<const step_plan>> steps;
+  std::vector<std::string> step_names; ///< `hits.steps[2] lookup`
+  schema fields;
+  std::vector<std::size_t> slots; ///< column of each field
+};
+
+enum class output_kind : std::uint8_t { events, dead, late, future };
+
+/// A stream of events that leaves the workers: consumed by sinks by name.
+struct output_plan {
+  std::string name; ///< `hits`, `log.dead`, `hourly.late`, `log.future`
+  output_kind kind;
+  std::size_t of = 0;             ///< index of the stream (events, dead) or view (late)
+  std::vector<std::size_t> sinks; ///< indexes in `plan::sinks`; the dead-letter log is not counted
+};
+
+/// One source with everything that runs on its events.
+struct source_plan {
+  std::string name;
+  component settings;
+  format_options format;
+  schema fields;
+  std::vector<bool> needed;
+  std::size_t time_slot = 0;
+  microseconds out_of_order{}, max_future{}, max_lead{};
+  std::optional<microseconds> idle;
+  std::optional<cel::expression> partition_by;
+  std::size_t columns = 0;          ///< of the batch, with those that steps add
+  std::vector<stream_plan> streams; ///< [0] is the source itself; parents come first
+  std::vector<view_plan> views;
+  std::vector<output_plan> outputs;
+  std::vector<std::string> tables; ///< names, by number
+};
+
+struct sink_plan {
+  component settings;
+  std::vector<std::string> views;   ///< names of views in `from`
+  std::vector<std::string> outputs; ///< names of outputs in `from`
+};
+
+/// A pipeline, compiled: immutable, shared by all actors.
+struct plan {
+  definition written;
+  std::vector<source_plan> sources;
+  std::vector<component> tables;
+  std::vector<sink_plan> sinks;
+};
+
+/// Columns of a table, as its file has them now: asked for while compiling, since types are checked.
+using table_columns = std::function<result<schema>(const component& table)>;
+
+/// Resolves names, type-checks every expression and lays out state. All faults are appended; a plan is
+/// returned only if there were no errors.
+[[nodiscard]] std::shared_ptr<const plan> compile_plan(const definition& d, const table_columns& columns,
+                                                       std::vector<diagnostic>& faults);
+
+} // namespace tidemill

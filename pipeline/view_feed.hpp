@@ -1,0 +1,53 @@
+#pragma once
+
+#include "event/batch.hpp"
+#include "pipeline/link.hpp"
+#include "pipeline/outlet.hpp"
+#include "pipeline/panes.hpp"
+#include "pipeline/plan.hpp"
+
+#include <string>
+#include <vector>
+
+namespace tidemill {
+
+/// The part of a partition that belongs to one view: its panes and its end of the link.
+class view_feed {
+public:
+  view_feed(const view_plan& view, std::size_t index) : view_(view), index_(index), panes(view.layout) {}
+
+  /// Counts the selected rows into panes. `watermarks[row]` is the partition's watermark before that record.
+  /// Rows that fail or are late go to `out`. Returns how many were late and how many failed.
+  struct refused {
+    std::uint64_t late = 0, dead = 0;
+  };
+  refused apply(event_batch& batch, const selection& rows, const std::vector<event_time>& watermarks,
+                outlet& out);
+
+  [[nodiscard]] const view_plan& plan() const noexcept { return view_; }
+
+private:
+  const view_plan& view_;
+  std::size_t index_;
+
+public:
+  pane_table panes;
+  link to_view;
+  offset flushed_at = 0;
+  event_time flushed_watermark = time_min;
+  bool flushed = false; ///< since the link was opened
+
+private:
+  selection passing(event_batch& batch, const selection& rows, outlet& out, refused& count);
+  void keys_of(const event_batch& batch, const selection& rows);
+
+  // Scratch, reused between batches.
+  std::vector<column> arguments_;
+  std::vector<std::uint32_t> keys_;
+  std::vector<std::int64_t> slices_;
+  std::vector<offset> changed_;
+  std::vector<std::byte*> states_, part_;
+  std::string key_;
+};
+
+} // namespace tidemill
