@@ -15,13 +15,15 @@ namespace tidemill {
 /// The one storage primitive: an append-only log of checksummed records in segment files.
 ///
 /// A record has a position, 0, 1, 2 …, dense, for ever. File `<20-digit first position>.seg`: a header
-/// (magic, format version, first position), then records of (length u32, checksum u64 over position, length
-/// and bytes; bytes). A torn tail (a crash in the middle of a write) of the *last* segment is cut off at
-/// open; damage anywhere else is an error that names file and byte, never silently skipped.
+/// (magic, format version, first position), then records of (length, checksum of the length, checksum of
+/// position and bytes; bytes), see `segment_file.hpp`. A torn tail (a crash in the middle of a write) of the
+/// *last* segment is cut off at open; damage anywhere else is an error that names file and byte, never
+/// silently skipped.
 ///
 ///     append ── write(2), visible to readers of this process ── sync ── fdatasync, survives power loss
 ///
-/// Not thread-safe; `log_reader` may read on other threads while one thread appends.
+/// One thread at a time changes the log. On any other thread `read`, `begin`, `end`, `bytes` and
+/// `bytes_from` may be called meanwhile, except during `truncate` below what they read.
 class segment_log {
 public:
   struct limits {
@@ -49,6 +51,10 @@ public:
   [[nodiscard]] std::uint64_t begin() const noexcept;
   [[nodiscard]] std::uint64_t end() const noexcept;
   [[nodiscard]] std::uint64_t bytes() const noexcept;
+  /// Bytes on disk of the records from `position` on. Errors: as `read`.
+  [[nodiscard]] result<std::uint64_t> bytes_from(std::uint64_t position) const;
+  /// First positions of the segments, ascending.
+  [[nodiscard]] std::vector<std::uint64_t> segments() const;
   /// Deletes whole segments all of whose records lie below `position`; never the last one.
   status drop_below(std::uint64_t position);
   /// Cuts the log so that `end() == position`. For logs whose tail is not yet promised to anyone.
