@@ -193,8 +193,7 @@ public:
     case tag::map:
       return take_map(depth);
     case tag::optional:
-      return byte() == 0 ? optional_value{}
-                         : optional_value{std::make_shared<const value>(take(depth + 1))};
+      return byte() == 0 ? optional_value{} : optional_value{std::make_shared<const value>(take(depth + 1))};
     case tag::type:
       return take_type();
     case tag::error: {

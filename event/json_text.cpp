@@ -63,8 +63,8 @@ void append_real(std::string& out, double x) {
   }
   char text[40];
   auto size = std::fabs(x);
-  auto format = x == 0 || (size >= 1e-6 && size < 1e21) ? std::chars_format::fixed
-                                                        : std::chars_format::scientific;
+  auto format =
+      x == 0 || (size >= 1e-6 && size < 1e21) ? std::chars_format::fixed : std::chars_format::scientific;
   auto end = std::to_chars(text, text + sizeof text, x, format).ptr;
   out.append(text, end);
 }

@@ -215,8 +215,7 @@ result<timestamp> parse_apache_time(std::string_view text) {
   if (year < 0 || day < 1 || static_cast<unsigned>(day) > days_in(year, month) || !clock.real() ||
       !shift.real())
     return bad_time(text, "no such date or time of day");
-  auto seconds =
-      days_from_civil(year, month, static_cast<unsigned>(day)) * day_seconds + clock.seconds();
+  auto seconds = days_from_civil(year, month, static_cast<unsigned>(day)) * day_seconds + clock.seconds();
   seconds -= p[21] == '+' ? shift.seconds() : -shift.seconds();
   if (!in_range(seconds))
     return bad_time(text, "outside the years 0001 … 9999");

@@ -48,9 +48,9 @@ bool operator==(const type& a, const type& b) {
 }
 
 std::string to_string(const type& t) {
-  static constexpr const char* names[] = {"null_type", "bool",  "int",       "uint",     "double",
-                                          "decimal",   "string", "bytes",    "timestamp", "duration",
-                                          "",          "",       "",         "type",      "dyn"};
+  static constexpr const char* names[] = {"null_type", "bool",   "int",   "uint",      "double",
+                                          "decimal",   "string", "bytes", "timestamp", "duration",
+                                          "",          "",       "",      "type",      "dyn"};
   std::string text;
   switch (t.of()) {
   case kind::list:

@@ -1,0 +1,124 @@
+#include "event/column.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <random>
+
+using namespace tidemill;
+
+namespace {
+
+value some(int x) {
+  return optional_value{std::make_shared<const value>(x)};
+}
+
+struct sample {
+  type of;
+  value zero, a, b;
+};
+
+const std::vector<sample>& samples() {
+  static const std::vector<sample> all{
+      {kind::boolean, false, true, false},
+      {kind::integer, 0, 1, -2},
+      {kind::uinteger, std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2}},
+      {kind::real, 0.0, 1.5, -2.5},
+      {kind::decimal, decimal{}, decimal{1}, decimal{-2}},
+      {kind::string, "", "a", "longer than any small buffer would hold"},
+      {kind::bytes, byte_string{}, byte_string{"a"}, byte_string{std::string{"\0b", 2}}},
+      {kind::timestamp, timestamp{}, timestamp{1, 2}, timestamp{-1, 3}},
+      {kind::duration, duration{}, duration{1}, duration{-2}},
+      {type::list_of(kind::integer), {}, value_list{1}, value_list{2, 3}},
+      {type::map_of(kind::string, {}), {}, value_map{{"a", 1}}, value_map{}},
+      {type::optional_of(kind::integer), {}, some(1), optional_value{}},
+      {kind::dyn, {}, 1, "text"},
+  };
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("a column of every type holds its values and nulls") {
+  for (const auto& s : samples()) {
+    INFO(to_string(s.of));
+    column c{s.of};
+    c.resize(4);
+    CHECK(c.size() == 4);
+    CHECK(c.at(0) == s.zero);
+    c.set(1, s.a);
+    c.set(2, s.b);
+    c.set(3, s.a);
+    CHECK_FALSE(c.has_nulls());
+    c.set(3, {});
+    CHECK(c.has_nulls());
+    CHECK(c.at(0) == s.zero);
+    CHECK(c.at(1) == s.a);
+    CHECK(c.at(1).of() == s.a.of());
+    CHECK(c.at(2) == s.b);
+    CHECK(c.at(3).is_null());
+    CHECK(c.is_null(3));
+    c.set(3, s.b);
+    CHECK_FALSE(c.is_null(3));
+    CHECK(c.at(3) == s.b);
+  }
+}
+
+TEST_CASE("a null row holds a zero value") {
+  column c{type{kind::integer, true}};
+  c.resize(2);
+  c.set(1, 7);
+  c.set_null(1);
+  CHECK(c.as<std::int64_t>()[1] == 0);
+  c.clear_nulls();
+  CHECK(c.at(1) == value{0});
+}
+
+TEST_CASE("rows that a resize adds are zero and not null") {
+  column c{type{kind::string, true}};
+  c.resize(1);
+  c.set_null(0);
+  c.resize(3);
+  CHECK(c.is_null(0));
+  CHECK_FALSE(c.is_null(2));
+  CHECK(c.nulls().size() == 3);
+  CHECK(c.at(2) == value{""});
+  c.clear();
+  CHECK(c.size() == 0);
+  CHECK_FALSE(c.has_nulls());
+}
+
+TEST_CASE("texts of a column live as long as its arena, also in a copy") {
+  column copy;
+  {
+    column c{kind::string};
+    c.resize(1);
+    c.set(0, std::string(100, 'x'));
+    copy = c;
+  }
+  CHECK(copy.at(0) == value{std::string(100, 'x')});
+}
+
+TEST_CASE("columns may share an arena") {
+  column a{kind::string}, b{kind::string};
+  (void)a.memory();
+  b.share_memory(a.shared_memory());
+  CHECK(&a.memory() == &b.memory());
+}
+
+TEST_CASE("an arena never moves what it holds, and wastes little") {
+  std::mt19937_64 random{1};
+  arena memory;
+  std::vector<std::pair<std::string, std::string_view>> all;
+  std::size_t total = 0;
+  for (int i = 0; i < 5'000; ++i) {
+    auto length = random() % 50 == 0 ? random() % 100'000 : random() % 60;
+    std::string text(length, static_cast<char>('a' + random() % 26));
+    all.emplace_back(text, memory.copy(text));
+    total += length;
+  }
+  for (const auto& [text, view] : all)
+    if (text != view)
+      FAIL("a text of " << text.size() << " bytes changed");
+  CHECK(memory.bytes() >= total);
+  CHECK(memory.bytes() < total + total / 4 + 1024 * 1024);
+}
