@@ -24,9 +24,10 @@ enum class field_type : unsigned char {
   reference,   ///< std::string, the name of another component
   texts,       ///< list of texts, or one text
   expressions, ///< map: name → CEL
-  types,       ///< map: field → type of a schema, or → {type, path}
-  section,     ///< nested settings, see `inner`; with `choices`, one of these words instead
-  sections,    ///< map: name → nested settings, see `inner`
+  types,    ///< option::section_list: field → {type: text, path: text}; a plain `ts: timestamp` is {type:
+            ///< timestamp}
+  section,  ///< nested settings, see `inner`; with `choices`, one of these words instead
+  sections, ///< map: name → nested settings, see `inner`
 };
 
 /// One setting of a component.

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "event/rows.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace tidemill {
+
+/// Numbers the changes of one view and keeps its current rows as an immutable snapshot.
+///
+/// Rows lie in blocks in the order (window_end, window_start, key); a tick replaces the blocks it touches,
+/// all others are shared with older snapshots. So readers need no lock, and "changed since" costs the changed
+/// blocks.
+class publication {
+public:
+  static constexpr std::size_t block_rows = 256;
+
+  publication(std::shared_ptr<const view_schema> schema, std::uint64_t epoch, std::size_t partitions);
+
+  /// What one tick changes.
+  struct tick {
+    std::vector<row_ptr> put;
+    event_time trim = time_min;
+    event_time watermark = time_min;
+    std::vector<offset> prefix;
+    std::vector<partial_reason> partial;
+  };
+  /// Applies a tick; the changes of one tick become visible together. Rows equal to the published ones change
+  /// nothing.
+  const snapshot_ptr& apply(const tick& t);
+  /// As `apply`, and rows not among `put` are removed: after the view itself has started anew.
+  const snapshot_ptr& reset(const tick& t);
+  /// Only says why the rows may be incomplete.
+  const snapshot_ptr& mark(std::vector<partial_reason> partial);
+
+  [[nodiscard]] const snapshot_ptr& current() const noexcept { return current_; }
+
+private:
+  void put_rows(view_snapshot& next, std::vector<row_ptr> rows) const;
+  [[nodiscard]] published_row publish(view_snapshot& next, const row_ptr& r) const;
+
+  snapshot_ptr current_;
+};
+
+} // namespace tidemill

@@ -1,0 +1,219 @@
+#include "pipeline/view.hpp"
+
+#include "pipeline/view_state.hpp"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+namespace tidemill {
+namespace {
+
+/// What one partition has told, and the flush that is coming in.
+struct told {
+  std::optional<link_id> link;
+  std::optional<offset> have;
+  event_time watermark = time_min;
+  bool first = false; // a whole flush has arrived since this view started
+  std::vector<std::string> pieces;
+};
+
+} // namespace
+
+struct view::impl {
+  impl(std::shared_ptr<const plan> p, std::size_t source, std::size_t index, std::size_t partitions,
+       std::uint64_t incarnation)
+      : all(std::move(p)), what(all->sources[source].views[index]), id(incarnation), state(what, partitions),
+        told_by(partitions) {}
+
+  std::shared_ptr<const plan> all;
+  const view_plan& what;
+  std::uint64_t id;
+  view_state state;
+  std::vector<told> told_by;
+  std::vector<partition_id> to_ack;
+  std::int64_t closed = nothing_sealed;
+  event_time keep_from = time_max;
+  std::vector<std::pair<std::int64_t, key_state*>> dirty; // (slice, key) since the last tick
+  std::set<key_state*> dirty_open;                        // keys since the last tick with open rows
+
+  [[nodiscard]] bool recovering() const noexcept { return !std::ranges::all_of(told_by, &told::first); }
+
+  [[nodiscard]] event_time watermark() const noexcept {
+    return std::ranges::min(told_by, {}, &told::watermark).watermark;
+  }
+
+  void apply(std::size_t p) {
+    auto& from = told_by[p];
+    for (const auto& piece : from.pieces) {
+      auto sound = for_each_pane(piece, [&](const pane_image& pane) {
+        if (pane.slice <= state.sealed_through) // a replay: what it says is final already
+          return true;
+        auto* key = state.replace(pane, static_cast<partition_id>(p));
+        if (key == nullptr)
+          return false;
+        dirty.emplace_back(pane.slice, key);
+        dirty_open.insert(key);
+        return true;
+      });
+      if (!sound)
+        throw std::logic_error{"a flush of partition " + std::to_string(p) + " doesn't decode"};
+    }
+    from.pieces.clear();
+  }
+
+  /// Seals every slice up to the watermark − lateness; empty stretches are skipped, however long.
+  void seal(view_tick& t) {
+    const auto& w = what.window;
+    auto at = watermark();
+    if (at == time_min)
+      return;
+    auto target = w.last_ended(at - w.lateness);
+    while (state.sealed_through < target) {
+      auto next = state.next_to_seal();
+      if (!next || *next > target) {
+        state.sealed_through = target;
+        break;
+      }
+      seal_slice(*next, t);
+    }
+  }
+
+  void seal_slice(std::int64_t s, view_tick& t) {
+    auto sealed = state.seal(s);
+    t.log.push_back(std::move(sealed.log));
+    t.sync = true;
+    t.put.insert(t.put.end(), sealed.rows.begin(), sealed.rows.end());
+    if (!sealed.rows.empty())
+      t.sealed.emplace_back(what.window.end_of(s), std::move(sealed.rows));
+  }
+
+  /// Rows of windows that are closed but not sealed: newly closed ones, and those whose slices changed.
+  void close(view_tick& t) {
+    const auto& w = what.window;
+    auto through = watermark() == time_min ? nothing_sealed : w.last_ended(watermark());
+    auto from = std::max(closed, state.sealed_through);
+    std::map<key_state*, std::set<std::int64_t>, key_order> affected;
+    if (through > state.sealed_through) {
+      if (through > from && from != nothing_sealed)
+        for (auto* key : state.keys())
+          for (auto e = w.next_window_end(from + 1); e <= through; e += w.step)
+            if (state.has_row(*key, e))
+              affected[key].insert(e);
+      for (auto [slice, key] : dirty)
+        for (auto e = w.next_window_end(slice); e <= through && e - w.slices < slice; e += w.step)
+          if (e > state.sealed_through)
+            affected[key].insert(e);
+    }
+    closed = std::max(closed, through);
+    for (auto& [key, ends] : affected)
+      state.compose_closed(*key, ends, through, t.put);
+  }
+
+  /// The newest open window of each key that changed.
+  void emit_open(view_tick& t) {
+    for (auto* key : dirty_open)
+      if (auto row = state.compose_newest_open(*key, closed))
+        t.put.push_back(std::move(row));
+    dirty_open.clear();
+  }
+
+  void publish(bool open, view_tick& t) {
+    seal(t);
+    close(t);
+    dirty.clear();
+    if (open)
+      emit_open(t);
+    std::vector<offset> frontier;
+    for (const auto& p : told_by)
+      frontier.push_back(p.have.value_or(0));
+    if (state.advance_frontier(frontier))
+      t.log.push_back(state.frontier_record());
+    state.forget_unused([&](key_state* key) { dirty_open.erase(key); });
+  }
+};
+
+view::view(std::shared_ptr<const plan> all, std::size_t source, std::size_t index, std::size_t partitions,
+           std::uint64_t incarnation)
+    : impl_(std::make_unique<impl>(std::move(all), source, index, partitions, incarnation)) {}
+
+view::~view() = default;
+
+status view::recover(std::string_view record) {
+  return impl_->state.recover(record);
+}
+
+std::vector<std::string> view::head() const {
+  return impl_->state.head();
+}
+
+std::vector<std::pair<event_time, std::vector<row_ptr>>> view::sealed_after(event_time after) const {
+  return impl_->state.sealed_after(after);
+}
+
+std::vector<row_ptr> view::rows() const {
+  return impl_->state.published_rows();
+}
+
+link_hello view::open(partition_id p, std::uint64_t worker) {
+  auto& from = impl_->told_by.at(to_index(p));
+  from.link = link_id{worker, impl_->id};
+  from.pieces.clear();
+  std::erase(impl_->to_ack, p);
+  return {*from.link, from.have, impl_->state.frontier.at(to_index(p)), impl_->state.sealed_through};
+}
+
+bool view::receive(const link_flush& piece) {
+  auto& from = impl_->told_by.at(to_index(piece.partition));
+  if (from.link != piece.link)
+    return false;
+  from.pieces.push_back(piece.panes);
+  if (!piece.last)
+    return false;
+  impl_->apply(to_index(piece.partition));
+  from.have = piece.upto;
+  from.watermark = std::max(from.watermark, piece.watermark);
+  from.first = true;
+  impl_->to_ack.push_back(piece.partition);
+  return true;
+}
+
+view_tick view::tick(bool open) {
+  view_tick t;
+  t.recovering = impl_->recovering();
+  if (!t.recovering)
+    impl_->publish(open, t);
+  t.watermark = impl_->watermark();
+  t.prefix = impl_->state.frontier;
+  t.trim = impl_->state.trim(impl_->keep_from);
+  for (auto p : impl_->to_ack)
+    t.acks.emplace_back(p, link_ack{*impl_->told_by[to_index(p)].link, impl_->state.sealed_through});
+  impl_->to_ack.clear();
+  return t;
+}
+
+void view::keep_after(event_time end) noexcept {
+  impl_->keep_from = end;
+}
+
+event_time view::watermark() const noexcept {
+  return impl_->watermark();
+}
+
+event_time view::watermark(partition_id p) const noexcept {
+  return impl_->told_by[to_index(p)].watermark;
+}
+
+std::int64_t view::sealed_through() const noexcept {
+  return impl_->state.sealed_through;
+}
+
+bool view::recovering() const noexcept {
+  return impl_->recovering();
+}
+
+bool view::finished() const noexcept {
+  return !recovering() && watermark() == time_max && impl_->state.nothing_unsealed();
+}
+
+} // namespace tidemill

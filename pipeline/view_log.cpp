@@ -1,0 +1,228 @@
+// How the durable state of a view is written to its log, and read back.
+#include "pipeline/view_state.hpp"
+
+namespace tidemill {
+namespace {
+
+constexpr std::uint8_t format_version = 1;
+const error damaged{errc::corrupt, "a record of the view log doesn't decode"};
+
+} // namespace
+
+std::string view_state::frontier_record() const {
+  std::string bytes;
+  byte_writer out{bytes};
+  out.u8(static_cast<std::uint8_t>(record_kind::frontier));
+  out.varint(frontier.size());
+  for (auto o : frontier)
+    out.varint(o);
+  return bytes;
+}
+
+void view_state::write_row(byte_writer& out, const row& r) const {
+  out.text(r.key);
+  out.varint(r.revision);
+  std::string cells;
+  for (std::size_t i = what_.by.size(); i < r.columns.size(); ++i)
+    append_encoded(cells, r.columns[i]);
+  out.text(cells);
+}
+
+std::shared_ptr<row> view_state::read_row(byte_reader& in, std::int64_t e) const {
+  auto r = std::make_shared<row>();
+  r->window_end = what_.window.end_of(e);
+  r->window_start = r->window_end - what_.window.size;
+  r->key = std::string{in.text()};
+  r->state = row_state::sealed;
+  r->revision = static_cast<std::uint32_t>(in.varint());
+  auto cells = in.text();
+  for (auto part : {std::string_view{r->key}, cells})
+    while (!part.empty()) {
+      auto v = take_encoded(part);
+      if (!v)
+        return nullptr;
+      r->columns.push_back(std::move(*v));
+    }
+  return in.ok() && r->columns.size() == what_.schema->columns.size() ? r : nullptr;
+}
+
+std::vector<std::string> view_state::head() const {
+  std::vector<std::string> records;
+  auto begin = [&](record_kind kind) {
+    records.emplace_back();
+    byte_writer out{records.back()};
+    out.u8(static_cast<std::uint8_t>(kind));
+    return out;
+  };
+  auto out = begin(record_kind::head);
+  out.u8(format_version);
+  out.text(what_.state_id);
+  out.text(what_.rows_id);
+  out.svarint(sealed_through);
+  out.svarint(trimmed_.time_since_epoch().count());
+  out.varint(frontier.size());
+  for (auto o : frontier)
+    out.varint(o);
+  for (const auto& [e, rows] : rows_) {
+    out = begin(record_kind::rows);
+    out.svarint(e);
+    out.varint(rows.size());
+    for (const auto& r : rows)
+      write_row(out, *r);
+  }
+  for (const auto& [bytes, k] : keys_) {
+    if (k->sealed.empty() && !k->had && k->models.empty())
+      continue;
+    out = begin(record_kind::key);
+    out.text(k->key);
+    out.u8(k->had ? 1 : 0);
+    out.svarint(k->last_row);
+    out.varint(k->sealed.slices().size());
+    for (const auto& [s, a] : k->sealed.slices()) {
+      std::string state;
+      byte_writer w{state};
+      a.save(w);
+      auto late = k->late.find(s);
+      out.svarint(s);
+      save(late == k->late.end() ? late_counts{} : late->second, out);
+      out.text(state);
+    }
+    out.varint(k->models.size());
+    for (const auto& m : k->models) {
+      std::string state;
+      byte_writer w{state};
+      m->save(w);
+      out.text(state);
+    }
+  }
+  begin(record_kind::end);
+  return records;
+}
+
+status view_state::recover(std::string_view record) {
+  byte_reader in{record};
+  auto kind = static_cast<record_kind>(in.u8());
+  auto of_head = kind == record_kind::rows || kind == record_kind::key || kind == record_kind::end;
+  if (kind == record_kind::head) {
+    // A head repeats what the records before it have said; only the first in the log is new.
+    in_head_ = true;
+    skip_head_ = !fresh_;
+    if (in.u8() != format_version)
+      return error{errc::mismatch, "the view log was written by another version of tidemill"};
+    if (in.text() != what_.state_id || in.text() != what_.rows_id)
+      return error{errc::mismatch, "the view log belongs to another definition of view " + what_.name};
+    if (skip_head_)
+      return {};
+    fresh_ = false;
+    sealed_through = in.svarint();
+    trimmed_ = event_time{microseconds{in.svarint()}};
+    if (in.varint() != frontier.size())
+      return error{errc::mismatch, "the view log was written with another number of partitions"};
+    for (auto& o : frontier)
+      o = in.varint();
+    return in.ok() ? status{} : damaged;
+  }
+  if (of_head && (!in_head_ || skip_head_)) {
+    in_head_ = in_head_ && kind != record_kind::end;
+    return {};
+  }
+  in_head_ = of_head && kind != record_kind::end;
+  auto sound = true;
+  switch (kind) {
+  case record_kind::frontier: {
+    sound = in.varint() == frontier.size();
+    for (auto& o : frontier)
+      o = std::max(o, in.varint());
+    break;
+  }
+  case record_kind::sealed:
+    sound = recover_sealed(in);
+    break;
+  case record_kind::rows: {
+    auto e = in.svarint();
+    for (auto n = in.varint(); n > 0 && sound; --n) {
+      auto r = read_row(in, e);
+      sound = r != nullptr;
+      rows_[e].push_back(std::move(r));
+    }
+    break;
+  }
+  case record_kind::key:
+    sound = recover_key(in);
+    break;
+  case record_kind::end:
+    break;
+  default:
+    sound = false;
+  }
+  return sound && in.ok() && in.at_end() ? status{} : damaged;
+}
+
+bool view_state::recover_slice(key_state& k, std::int64_t s, byte_reader& in) {
+  late_counts late;
+  if (!load(late, in))
+    return false;
+  byte_reader state{in.text()};
+  auto a = accumulator::load(what_.layout, state);
+  if (!in.ok() || !a || !state.at_end() || (!k.sealed.empty() && k.sealed.newest() >= s))
+    return false;
+  k.sealed.push(s, std::move(*a));
+  if (!late.empty())
+    k.late[s] = std::move(late);
+  live_.insert(&k);
+  return true;
+}
+
+bool view_state::recover_sealed(byte_reader& in) {
+  auto s = in.svarint();
+  if (!in.ok() || (sealed_through != nothing_sealed && s <= sealed_through))
+    return false;
+  sealed_through = s;
+  for (auto n = in.varint(); n > 0; --n) {
+    auto bytes = in.text();
+    if (!in.ok() || !recover_slice(key(bytes), s, in))
+      return false;
+  }
+  std::vector<row_ptr> rows;
+  for (auto n = in.varint(); n > 0; --n) {
+    auto r = read_row(in, s);
+    if (!r)
+      return false;
+    auto& k = key(r->key);
+    ensure_models(k);
+    auto learned = *r; // scoring again brings the models where they were
+    score(k.models, learned);
+    window_done(k, s);
+    rows.push_back(std::move(r));
+  }
+  if (!rows.empty())
+    rows_[s] = std::move(rows);
+  return true;
+}
+
+bool view_state::recover_key(byte_reader& in) {
+  auto& k = key(in.text());
+  k.had = in.u8() != 0;
+  k.last_row = in.svarint();
+  for (auto n = in.varint(); n > 0; --n) {
+    auto s = in.svarint();
+    if (!in.ok() || !recover_slice(k, s, in))
+      return false;
+  }
+  if (k.had)
+    live_.insert(&k);
+  auto models = in.varint();
+  if (models == 0)
+    return in.ok();
+  ensure_models(k);
+  if (models != k.models.size())
+    return false;
+  for (auto& m : k.models) {
+    byte_reader state{in.text()};
+    if (!in.ok() || !m->load(state) || !state.at_end())
+      return false;
+  }
+  return true;
+}
+
+} // namespace tidemill

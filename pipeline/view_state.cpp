@@ -1,0 +1,322 @@
+#include "pipeline/view_state.hpp"
+
+#include <algorithm>
+
+namespace tidemill {
+namespace {
+
+std::optional<double> to_number(const value& v) {
+  if (const auto* i = v.get_if<std::int64_t>())
+    return static_cast<double>(*i);
+  if (const auto* u = v.get_if<std::uint64_t>())
+    return static_cast<double>(*u);
+  if (const auto* d = v.get_if<double>())
+    return *d;
+  if (const auto* d = v.get_if<decimal>())
+    return static_cast<double>(d->units) / static_cast<double>(decimal_one);
+  return std::nullopt;
+}
+
+} // namespace
+
+view_state::view_state(const view_plan& what, std::size_t partitions)
+    : sealed_through(nothing_sealed), frontier(partitions), what_(what) {}
+
+key_state& view_state::key(std::string_view bytes) {
+  if (auto it = keys_.find(bytes); it != keys_.end())
+    return *it->second;
+  auto made = std::make_unique<key_state>(key_state{
+      std::string{bytes}, {}, {}, sliding_fold{what_.layout, what_.window.slices}, {}, false, {}, {}, 0});
+  for (std::string_view rest = bytes; !rest.empty();) {
+    auto v = take_encoded(rest);
+    if (!v)
+      break;
+    made->by.push_back(std::move(*v));
+  }
+  made->by.resize(what_.by.size());
+  auto& k = *made;
+  keys_.emplace(k.key, std::move(made));
+  return k;
+}
+
+key_state* view_state::replace(const pane_image& pane, partition_id from) {
+  byte_reader in{pane.state};
+  auto state = accumulator::load(what_.layout, in);
+  if (!state || !in.at_end())
+    return nullptr;
+  auto& k = key(pane.key);
+  auto& parts = k.unsealed[pane.slice].parts;
+  auto it = std::ranges::lower_bound(parts, from, {}, &pane_cell::part::from);
+  if (it == parts.end() || it->from != from)
+    it = parts.insert(it, pane_cell::part{from, {}, {}});
+  it->state = std::move(*state);
+  it->late = pane.late;
+  unsealed_[pane.slice].insert(&k);
+  return &k;
+}
+
+std::optional<std::int64_t> view_state::next_to_seal() const {
+  std::optional<std::int64_t> next;
+  if (!unsealed_.empty())
+    next = unsealed_.begin()->first;
+  if (!live_.empty()) {
+    auto e = what_.window.next_window_end(sealed_through + 1);
+    next = next ? std::min(*next, e) : e;
+  }
+  return next;
+}
+
+bool view_state::has_events(const key_state& k, std::int64_t e) const {
+  auto first = e - what_.window.slices + 1;
+  const auto& sealed = k.sealed.slices();
+  if (auto it = sealed.lower_bound(first); it != sealed.end() && it->first <= e)
+    return true;
+  auto it = k.unsealed.lower_bound(first);
+  return it != k.unsealed.end() && it->first <= e;
+}
+
+bool view_state::has_row(const key_state& k, std::int64_t e) const {
+  if (has_events(k, e))
+    return true;
+  if (!sliding())
+    return false;
+  auto before = e - what_.window.step;
+  return before <= sealed_through ? k.had : has_events(k, before);
+}
+
+std::vector<key_state*> view_state::keys() const {
+  std::vector<key_state*> all;
+  all.reserve(keys_.size());
+  for (const auto& [bytes, k] : keys_)
+    all.push_back(k.get());
+  return all;
+}
+
+std::shared_ptr<row> view_state::make_row(const key_state& k, std::int64_t e, row_state state,
+                                          const accumulator& total, std::uint32_t revision) const {
+  auto r = std::make_shared<row>();
+  r->window_end = what_.window.end_of(e);
+  r->window_start = r->window_end - what_.window.size;
+  r->key = k.key;
+  r->state = state;
+  r->revision = revision;
+  r->columns = k.by;
+  auto slots = k.by;
+  for (auto& v : total.finish())
+    slots.push_back(std::move(v));
+  for (const auto& column : what_.columns) {
+    auto v = column.evaluate(slots);
+    r->columns.push_back(v.is_error() ? value{} : std::move(v)); // 0/0 of an empty window, say: no value
+  }
+  return r;
+}
+
+std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state state) {
+  auto first = e - what_.window.slices + 1;
+  accumulator total{what_.layout};
+  std::uint32_t revision = 0;
+  if (!k.sealed.empty())
+    k.sealed.window(first, total);
+  for (auto it = k.late.lower_bound(first); it != k.late.end() && it->first <= e; ++it)
+    revision += late_for(it->second, e - it->first);
+  for (auto it = k.unsealed.lower_bound(first); it != k.unsealed.end() && it->first <= e; ++it)
+    for (const auto& part : it->second.parts) {
+      total.merge(part.state);
+      revision += late_for(part.late, e - it->first);
+    }
+  return make_row(k, e, state, total, revision);
+}
+
+void view_state::ensure_models(key_state& k) const {
+  if (k.models.size() == what_.scores.size())
+    return;
+  for (const auto& s : what_.scores)
+    k.models.push_back(std::move(*s.model->make(s.settings))); // the plan has made one before
+}
+
+void view_state::score(std::vector<std::unique_ptr<detector>>& models, row& r) const {
+  auto known = what_.by.size() + what_.columns.size();
+  r.columns.resize(known);
+  for (std::size_t i = 0; i < what_.scores.size(); ++i) {
+    auto x = to_number(what_.scores[i].value.evaluate(std::span{r.columns.data(), known}));
+    r.columns.push_back(x ? value{models[i]->score(r.window_end, *x)} : value{});
+  }
+}
+
+bool view_state::changed(key_state& k, std::int64_t e, const row_ptr& r) {
+  auto& published = k.published[e];
+  if (published && *published == *r)
+    return false;
+  published = r;
+  return true;
+}
+
+void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends, std::int64_t through,
+                                std::vector<row_ptr>& put) {
+  auto one = [&](std::int64_t e, std::vector<std::unique_ptr<detector>>* models) {
+    auto r = compose(k, e, row_state::closed);
+    if (models != nullptr)
+      score(*models, *r);
+    if (changed(k, e, r))
+      put.push_back(std::move(r));
+  };
+  if (what_.scores.empty()) {
+    for (auto e : ends)
+      one(e, nullptr);
+    return;
+  }
+  ensure_models(k);
+  std::vector<std::unique_ptr<detector>> models;
+  for (const auto& m : k.models)
+    models.push_back(m->clone());
+  for (auto e = what_.window.next_window_end(sealed_through + 1); e <= through; e += what_.window.step)
+    if (has_row(k, e))
+      one(e, &models);
+}
+
+row_ptr view_state::compose_newest_open(key_state& k, std::int64_t closed) {
+  if (k.unsealed.empty())
+    return nullptr;
+  auto e = what_.window.next_window_end(k.unsealed.rbegin()->first);
+  if (e <= closed)
+    return nullptr;
+  auto r = compose(k, e, row_state::open);
+  r->columns.resize(r->columns.size() + what_.scores.size());
+  return changed(k, e, r) ? r : nullptr;
+}
+
+void view_state::fold_cell(key_state& k, std::int64_t s, byte_writer& log) {
+  accumulator total{what_.layout};
+  late_counts late;
+  for (const auto& part : k.unsealed.at(s).parts) {
+    total.merge(part.state);
+    for (const auto& [beyond, n] : part.late)
+      add_late(late, beyond, n);
+  }
+  std::string state;
+  byte_writer out{state};
+  total.save(out);
+  log.text(k.key);
+  save(late, log);
+  log.text(state);
+  k.unsealed.erase(s);
+  k.sealed.push(s, std::move(total));
+  if (!late.empty())
+    k.late[s] = std::move(late);
+  live_.insert(&k);
+}
+
+void view_state::seal_window(std::int64_t s, std::vector<row_ptr>& rows) {
+  auto due = sliding() ? live_ : unsealed_[s];
+  for (auto* k : due) {
+    if (!has_row(*k, s))
+      continue;
+    auto r = compose(*k, s, row_state::sealed);
+    ensure_models(*k);
+    score(k->models, *r);
+    rows.push_back(std::move(r));
+  }
+}
+
+void view_state::window_done(key_state& k, std::int64_t s) {
+  k.last_row = s;
+  k.published.erase(s);
+  if (!sliding())
+    return;
+  k.had = has_events(k, s);
+  auto first = s + what_.window.step - what_.window.slices + 1; // of the next window
+  k.sealed.drop_below(first);
+  k.late.erase(k.late.begin(), k.late.lower_bound(first));
+  if (!k.had && k.sealed.empty())
+    live_.erase(&k);
+}
+
+view_state::sealed_slice view_state::seal(std::int64_t s) {
+  sealed_slice out;
+  byte_writer log{out.log};
+  log.u8(static_cast<std::uint8_t>(record_kind::sealed));
+  log.svarint(s);
+  auto cells = unsealed_.find(s);
+  auto in_slice = cells == unsealed_.end() ? std::set<key_state*, key_order>{} : cells->second;
+  log.varint(sliding() ? in_slice.size() : 0);
+  if (sliding())
+    for (auto* k : in_slice)
+      fold_cell(*k, s, log);
+  if (what_.window.window_ends(s))
+    seal_window(s, out.rows);
+  log.varint(out.rows.size());
+  for (const auto& r : out.rows)
+    write_row(log, *r);
+  if (!sliding())
+    for (auto* k : in_slice)
+      k->unsealed.erase(s);
+  unsealed_.erase(s);
+  unused_.insert(in_slice.begin(), in_slice.end());
+  sealed_through = s;
+  for (const auto& r : out.rows) {
+    auto* k = &key(r->key);
+    window_done(*k, s);
+    unused_.insert(k);
+  }
+  if (!out.rows.empty())
+    rows_[s] = out.rows;
+  return out;
+}
+
+bool view_state::advance_frontier(const std::vector<offset>& have) {
+  bool news = false;
+  for (std::size_t p = 0; p < frontier.size(); ++p)
+    if (have[p] > frontier[p]) {
+      frontier[p] = have[p];
+      news = true;
+    }
+  return news;
+}
+
+std::vector<std::pair<event_time, std::vector<row_ptr>>> view_state::sealed_after(event_time after) const {
+  std::vector<std::pair<event_time, std::vector<row_ptr>>> all;
+  for (const auto& [e, rows] : rows_)
+    if (what_.window.end_of(e) > after)
+      all.emplace_back(what_.window.end_of(e), rows);
+  return all;
+}
+
+std::vector<row_ptr> view_state::published_rows() const {
+  std::vector<row_ptr> all;
+  for (const auto& [e, rows] : rows_)
+    all.insert(all.end(), rows.begin(), rows.end());
+  for (const auto& [bytes, k] : keys_)
+    for (const auto& [e, r] : k->published)
+      all.push_back(r);
+  return all;
+}
+
+event_time view_state::trim(event_time keep) {
+  if (rows_.empty())
+    return trimmed_;
+  auto newest = what_.window.end_of(rows_.rbegin()->first);
+  auto until = std::min(newest - what_.schema->retain, keep);
+  while (!rows_.empty() && what_.window.end_of(rows_.begin()->first) <= until) {
+    for (const auto& r : rows_.begin()->second)
+      if (auto it = keys_.find(r->key); it != keys_.end() && it->second->last_row <= rows_.begin()->first)
+        unused_.insert(it->second.get());
+    rows_.erase(rows_.begin());
+  }
+  return trimmed_ = std::max(trimmed_, until);
+}
+
+void view_state::forget_unused(const std::function<void(key_state*)>& leaving) {
+  for (auto* k : unused_) {
+    // A model is worth keeping as long as there are rows that it has seen.
+    auto scored =
+        !k->models.empty() && what_.window.end_of(k->last_row) > trimmed_ && rows_.contains(k->last_row);
+    if (!k->unsealed.empty() || !k->sealed.empty() || k->had || scored || !k->published.empty())
+      continue;
+    leaving(k);
+    live_.erase(k);
+    keys_.erase(keys_.find(k->key));
+  }
+  unused_.clear();
+}
+
+} // namespace tidemill

@@ -1,0 +1,134 @@
+#pragma once
+
+#include "event/rows.hpp"
+#include "pipeline/link.hpp"
+#include "pipeline/panes.hpp"
+#include "pipeline/plan.hpp"
+#include "pipeline/window/sliding_fold.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace tidemill {
+
+/// The panes of one key in one unsealed slice, by partition, ascending.
+struct pane_cell {
+  struct part {
+    partition_id from{};
+    accumulator state;
+    late_counts late;
+  };
+  std::vector<part> parts;
+};
+
+/// What a view knows of one key.
+struct key_state {
+  std::string key;
+  std::vector<value> by;                      ///< decoded
+  std::map<std::int64_t, pane_cell> unsealed; ///< by slice
+  sliding_fold sealed;                        ///< slices that windows to come still cover
+  std::map<std::int64_t, late_counts> late;   ///< of those slices, where there are any
+  bool had = false; ///< the last sealed window had events (sliding: a zero row is due)
+  std::vector<std::unique_ptr<detector>> models;
+  std::map<std::int64_t, row_ptr> published; ///< rows not sealed yet, by the slice their window ends with
+  std::int64_t last_row = 0;                 ///< end slice of the newest sealed row
+};
+
+/// Keys in the order of their bytes: the order of rows within a window.
+struct key_order {
+  bool operator()(const key_state* a, const key_state* b) const noexcept { return a->key < b->key; }
+};
+
+/// The state of a view and the arithmetic on it; `view` decides when what happens.
+class view_state {
+public:
+  view_state(const view_plan& what, std::size_t partitions);
+
+  std::int64_t sealed_through;
+  std::vector<offset> frontier; ///< per partition: what readers have seen, durable
+
+  /// Replaces the pane of (slice, key, partition); returns the key, or null if the bytes are damaged.
+  key_state* replace(const pane_image& pane, partition_id from);
+  /// The next slice > `sealed_through` at which sealing does something.
+  [[nodiscard]] std::optional<std::int64_t> next_to_seal() const;
+  /// Seals the slice: folds its panes and makes the final rows of the window that ends with it.
+  struct sealed_slice {
+    std::string log;
+    std::vector<row_ptr> rows;
+  };
+  [[nodiscard]] sealed_slice seal(std::int64_t s);
+
+  [[nodiscard]] std::vector<key_state*> keys() const;
+  /// Whether the window ending with slice `e` has events of the key, or is the first one without.
+  [[nodiscard]] bool has_row(const key_state& key, std::int64_t e) const;
+  /// Composes rows of closed windows of one key; with scores all up to `through` in order. Changed ones go to
+  /// `put`.
+  void compose_closed(key_state& key, const std::set<std::int64_t>& ends, std::int64_t through,
+                      std::vector<row_ptr>& put);
+  /// The row of the newest window of the key, if that is still open and the row is new.
+  [[nodiscard]] row_ptr compose_newest_open(key_state& key, std::int64_t closed);
+
+  /// Notes that readers will see these offsets; false if nothing is new.
+  bool advance_frontier(const std::vector<offset>& have);
+  [[nodiscard]] std::string frontier_record() const;
+  [[nodiscard]] status recover(std::string_view record);
+  [[nodiscard]] std::vector<std::string> head() const;
+
+  [[nodiscard]] std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed_after(event_time after) const;
+  [[nodiscard]] std::vector<row_ptr> published_rows() const;
+  /// Forgets sealed rows older than `retain`, but none of windows ending after `keep`; returns up to where.
+  event_time trim(event_time keep);
+  [[nodiscard]] bool nothing_unsealed() const noexcept { return unsealed_.empty(); }
+  /// Frees keys without panes, slices and models.
+  void forget_unused(const std::function<void(key_state*)>& leaving);
+
+private:
+  enum class record_kind : std::uint8_t {
+    frontier = 'F',
+    sealed = 'S',
+    head = 'B',
+    rows = 'R',
+    key = 'K',
+    end = 'E'
+  };
+
+  key_state& key(std::string_view bytes);
+  [[nodiscard]] bool sliding() const noexcept { return what_.window.slices > 1; }
+  [[nodiscard]] bool has_events(const key_state& key, std::int64_t e) const;
+  /// Aggregates, late counts → a row without scores.
+  [[nodiscard]] std::shared_ptr<row> compose(key_state& key, std::int64_t e, row_state state);
+  [[nodiscard]] std::shared_ptr<row> make_row(const key_state& key, std::int64_t e, row_state state,
+                                              const accumulator& total, std::uint32_t revision) const;
+  void score(std::vector<std::unique_ptr<detector>>& models, row& r) const;
+  void ensure_models(key_state& key) const;
+  [[nodiscard]] bool changed(key_state& key, std::int64_t e, const row_ptr& r);
+  void fold_cell(key_state& key, std::int64_t s, byte_writer& log);
+  void seal_window(std::int64_t s, std::vector<row_ptr>& rows);
+  void window_done(key_state& key, std::int64_t s);
+
+  void write_row(byte_writer& out, const row& r) const;
+  [[nodiscard]] std::shared_ptr<row> read_row(byte_reader& in, std::int64_t e) const;
+  [[nodiscard]] bool recover_sealed(byte_reader& in);
+  [[nodiscard]] bool recover_key(byte_reader& in);
+  [[nodiscard]] bool recover_slice(key_state& key, std::int64_t s, byte_reader& in);
+
+  const view_plan& what_;
+  std::unordered_map<std::string_view, std::unique_ptr<key_state>> keys_; // views into key_state::key
+  std::map<std::int64_t, std::set<key_state*, key_order>> unsealed_;      // slice → keys with panes in it
+  std::set<key_state*, key_order> live_;                                  // sliding: keys with sealed slices
+  std::set<key_state*> unused_;                                           // maybe without anything left
+  std::map<std::int64_t, std::vector<row_ptr>> rows_;                     // sealed and retained, by end slice
+  event_time trimmed_ = time_min;
+  bool fresh_ = true; // no record recovered yet
+  bool in_head_ = false, skip_head_ = false;
+};
+
+} // namespace tidemill
