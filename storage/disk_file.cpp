@@ -162,15 +162,19 @@ status replace_file(const std::filesystem::path& path, std::string_view bytes) {
     TIDEMILL_TRY(auto file, disk_file::create(temporary));
     TIDEMILL_CHECK(file.write_at(0, bytes));
     TIDEMILL_CHECK(file.sync());
-    if (::rename(temporary.c_str(), path.c_str()) != 0)
-      return disk_error("rename", temporary, errno);
-    return {};
+    return rename_file(temporary, path);
   };
   if (auto done = write(); !done) {
     ::unlink(temporary.c_str());
     return done.error();
   }
   return sync_folder(path.parent_path());
+}
+
+status rename_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    return disk_error("rename", from, errno);
+  return {};
 }
 
 status remove_file(const std::filesystem::path& path) {

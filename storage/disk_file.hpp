@@ -58,6 +58,8 @@ status sync_folder(const std::filesystem::path& folder);
 /// Replaces a file as a whole: writes `<path>.tmp`, syncs, renames, syncs the folder. After a crash either
 /// the old or the new content is there.
 status replace_file(const std::filesystem::path& path, std::string_view bytes);
+/// Durable after `sync_folder`.
+status rename_file(const std::filesystem::path& from, const std::filesystem::path& to);
 /// Removes a file; none there is success. Durable after `sync_folder`.
 status remove_file(const std::filesystem::path& path);
 /// Removes the `*.tmp` that a crash in `replace_file` left in a folder.
