@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
+#include <vector>
 
 namespace tidemill {
 
@@ -32,13 +34,22 @@ public:
   [[nodiscard]] const std::map<std::int64_t, accumulator>& slices() const noexcept;
 
 private:
+  [[nodiscard]] std::int64_t block_of(std::int64_t slice) const noexcept;
+  const accumulator* suffix(std::int64_t first);
+  const accumulator* prefix(std::int64_t block, std::int64_t last);
+
   layout_ptr layout_;
   std::int64_t length_;
   std::map<std::int64_t, accumulator> slices_;
-  // Caches, rebuilt on demand: suffix aggregates of the block last asked for, prefix of the newest block.
-  std::map<std::int64_t, accumulator> suffix_;
+
+  // Caches, rebuilt on demand. Suffixes of the block last asked for, from its end downwards to the oldest
+  // asked for: the back is the oldest.
+  std::vector<std::pair<std::int64_t, accumulator>> suffixes_;
   std::int64_t suffix_block_ = 0;
-  std::map<std::int64_t, accumulator> prefix_;
+  // One running prefix: of its block, through the slice `prefix_through_`.
+  accumulator prefix_;
+  std::int64_t prefix_block_ = 0;
+  std::int64_t prefix_through_ = 0;
 };
 
 } // namespace tidemill
