@@ -24,10 +24,9 @@ enum class field_type : unsigned char {
   reference,   ///< std::string, the name of another component
   texts,       ///< list of texts, or one text
   expressions, ///< map: name → CEL
-  types,    ///< option::section_list: field → {type: text, path: text}; a plain `ts: timestamp` is {type:
-            ///< timestamp}
-  section,  ///< nested settings, see `inner`; with `choices`, one of these words instead
-  sections, ///< map: name → nested settings, see `inner`
+  types,       ///< option::section_list: field → {type, path}; `ts: timestamp` alone is {type: timestamp}
+  section,     ///< nested settings, see `inner`; with `choices`, one of these words instead
+  sections,    ///< map: name → nested settings, see `inner`
 };
 
 /// One setting of a component.
@@ -44,6 +43,10 @@ struct field_spec {
 
 /// A component's settings, its documentation, its lint and its example in one place.
 /// `config/` parses, checks and documents from it; nothing else describes the YAML.
+///
+/// A component whose first field has the component's own name takes that field's value directly: a step
+/// `filter` with a field `filter` is written `filter: 'status != 0'`, a step `set` with a field `set` is
+/// `set: {a: 'b + 1'}`.
 struct spec {
   std::string_view name, summary, example; ///< the example is YAML of this component, and a test
   std::vector<field_spec> fields;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ public:
   virtual ~step() = default;
   virtual void apply(event_batch& batch, const table_set& tables, std::vector<cel::row_error>& failures) = 0;
 };
+
+/// Removes from `rows` those that failed; both ascend.
+void drop_failed(selection& rows, std::span<const cel::row_error> failed);
 
 /// A compiled step: shared by partitions, makes an instance for each.
 class step_plan {
@@ -57,6 +61,9 @@ struct step_entry {
 };
 /// All steps, in the order of the reference.
 [[nodiscard]] const std::vector<step_entry>& steps();
+
+/// Where a fault of an expression lies in the file.
+[[nodiscard]] position place_in(const text_at& text, const cel::fault& f);
 
 /// An expression of the configuration, compiled; its faults become diagnostics at the right line and column.
 [[nodiscard]] std::optional<cel::expression> compile_at(const text_at& text, const cel::environment& names,

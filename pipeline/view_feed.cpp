@@ -3,22 +3,6 @@
 #include <algorithm>
 
 namespace tidemill {
-namespace {
-
-/// Removes from `rows` those that failed; both ascend.
-void drop_failed(selection& rows, const std::vector<cel::row_error>& failed) {
-  if (failed.empty())
-    return;
-  auto next = failed.begin();
-  std::erase_if(rows, [&](std::uint32_t row) {
-    while (next != failed.end() && next->row < row)
-      ++next;
-    return next != failed.end() && next->row == row;
-  });
-}
-
-} // namespace
-
 selection view_feed::passing(event_batch& batch, const selection& rows, outlet& out, refused& count) {
   auto passed = rows;
   std::vector<cel::row_error> failed;

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "pipeline/plan.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace tidemill {
+
+/// Turns a definition into a plan; one use. Every fault is appended, none stops the others from being found.
+class plan_compiler {
+public:
+  plan_compiler(const definition& d, const table_columns& columns, std::vector<diagnostic>& faults)
+      : d_(d), table_columns_(columns), faults_(faults) {}
+
+  std::shared_ptr<plan> run();
+
+private:
+  /// Where a name of `from` leads.
+  struct place {
+    std::size_t source = 0, stream = 0;
+  };
+
+  void fault(position at, std::string path, std::string text, std::string hint = {});
+  void read_tables();
+  void read_source(const component& c);
+  [[nodiscard]] schema read_schema(const component& c, const format_options& format);
+  void read_time(const component& c, source_plan& s);
+  void read_streams();
+  void read_stream(const stream_definition& s, place parent);
+  void read_view(const view_definition& v);
+  void read_window(const view_definition& v, view_plan& out);
+  void read_select(const view_definition& v, const step_scope& scope, view_plan& out);
+  void read_scores(const view_definition& v, view_plan& out);
+  void finish_schema(const view_definition& v, const step_scope& scope, view_plan& out);
+  void read_outputs();
+  void read_sink(const component& c);
+  void read_sink_input(const component& c, const text_at& from, sink_plan& sink);
+  void read_everything(source_plan& s, const stream_plan& stream);
+  [[nodiscard]] bool new_name(const text_at& name, const char* what);
+  [[nodiscard]] std::vector<std::string> known_streams() const;
+
+  const definition& d_;
+  const table_columns& table_columns_;
+  std::vector<diagnostic>& faults_;
+  std::shared_ptr<plan> out_ = std::make_shared<plan>();
+  std::vector<step_scope::table> tables_;
+  std::map<std::string, place> places_;               // sources and streams by name
+  std::map<std::string, std::string> names_;          // name → what it is
+  std::vector<std::vector<step_scope>> scopes_;       // by source, by stream: after its steps
+  std::vector<std::string> upstream_;                 // by source: canonical text of what affects its events
+  std::vector<std::vector<std::string>> stream_text_; // by source, by stream: with its steps
+};
+
+/// `format:` and its details, as configured for a source.
+[[nodiscard]] format_options format_of(const component& source);
+/// The fields of the clickstream that `generate` makes.
+[[nodiscard]] schema generated_schema();
+
+} // namespace tidemill

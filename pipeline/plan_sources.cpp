@@ -1,0 +1,263 @@
+// Sources, tables and streams of a plan.
+#include "event/hash.hpp"
+#include "pipeline/plan_compiler.hpp"
+#include "pipeline/steps/steps.hpp"
+
+#include <algorithm>
+
+namespace tidemill {
+
+void plan_compiler::fault(position at, std::string path, std::string text, std::string hint) {
+  faults_.push_back(fault_at(at, std::move(path), std::move(text), std::move(hint)));
+}
+
+bool plan_compiler::new_name(const text_at& name, const char* what) {
+  auto [it, fresh] = names_.emplace(name.text, what);
+  if (!fresh)
+    fault(name.at, name.text, "the name \"" + name.text + "\" is taken by a " + it->second,
+          "sources, streams and views share their names");
+  return fresh;
+}
+
+std::shared_ptr<plan> plan_compiler::run() {
+  out_->written = d_;
+  out_->tables = d_.tables;
+  read_tables();
+  for (const auto& c : d_.sources)
+    read_source(c);
+  if (d_.sources.empty())
+    fault({}, "sources", "a pipeline needs at least one source", "add `sources:`");
+  read_streams();
+  for (const auto& v : d_.views)
+    read_view(v);
+  read_outputs();
+  for (const auto& c : d_.sinks)
+    read_sink(c);
+  return out_;
+}
+
+void plan_compiler::read_tables() {
+  for (const auto& c : d_.tables) {
+    auto columns = table_columns_(c);
+    if (!columns)
+      fault(c.name.at, "tables." + c.name.text, columns.error().text());
+    tables_.push_back({c.name.text, columns ? *columns : schema{}});
+  }
+}
+
+format_options format_of(const component& source) {
+  format_options f;
+  f.name = source.settings.text("format", "json");
+  if (f.name == "ndjson")
+    f.name = "json";
+  const auto& csv = source.settings.section("csv");
+  if (auto delimiter = csv.text("delimiter", ","); !delimiter.empty())
+    f.delimiter = delimiter.front();
+  f.header = csv.flag("header", true);
+  for (const auto& c : csv.texts("columns"))
+    f.columns.push_back(c.text);
+  f.max_record = static_cast<std::size_t>(source.settings.integer("max_record", 1 << 20));
+  return f;
+}
+
+schema generated_schema() {
+  auto of = [](const char* name, kind k, bool nullable = false) {
+    return field{name, type{k, nullable}, {}, time_format::rfc3339};
+  };
+  return schema{{of("ts", kind::timestamp), of("user", kind::string), of("session", kind::string),
+                 of("ip", kind::string), of("page", kind::string), of("section", kind::string),
+                 of("status", kind::integer), of("bytes", kind::integer), of("took_ms", kind::real),
+                 of("referrer", kind::string, true), of("agent", kind::string)}};
+}
+
+schema plan_compiler::read_schema(const component& c, const format_options& format) {
+  auto path = "sources." + c.name.text + ".schema";
+  auto builtin = builtin_schema(format);
+  if (builtin && c.settings.has("schema"))
+    fault(c.settings.where("schema"), path, "format " + format.name + " has its own fields",
+          "remove `schema`");
+  if (builtin)
+    return *builtin;
+  if (!c.settings.has("schema")) {
+    if (c.type == "generate")
+      return generated_schema();
+    fault(c.name.at, path, "the fields of the events are not declared",
+          "add `schema: {ts: timestamp, user: string, …}`");
+    return {};
+  }
+  schema fields;
+  for (const auto& [name, settings] : c.settings.sections("schema")) {
+    field f;
+    f.name = name.text;
+    auto text = settings->text("type");
+    auto of = parse_type(text, f.time);
+    if (!of) {
+      fault(settings->where("type"), path + "." + name.text, "no such type \"" + text + "\"",
+            "bool, int, uint, double, decimal, string, bytes, timestamp, timestamp_s, timestamp_ms, "
+            "timestamp_us, "
+            "duration, dyn, [T], each with `?` if it may be null");
+      continue;
+    }
+    f.of = *of;
+    if (auto where = settings->text("path"); !where.empty())
+      for (std::size_t at = 0; at <= where.size();) {
+        auto dot = std::min(where.find('.', at), where.size());
+        f.path.push_back(where.substr(at, dot - at));
+        at = dot + 1;
+      }
+    if (fields.find(f.name))
+      fault(name.at, path + "." + name.text, "the field is declared twice");
+    else
+      fields.set(std::move(f));
+  }
+  return fields;
+}
+
+void plan_compiler::read_time(const component& c, source_plan& s) {
+  const auto& time = c.settings.section("time");
+  auto path = "sources." + c.name.text + ".time";
+  s.out_of_order = time.time("out_of_order", std::chrono::seconds{5});
+  s.max_future = time.time("max_future", std::chrono::hours{1});
+  s.max_lead = time.time("max_lead", std::chrono::hours{1});
+  if (time.has("idle"))
+    s.idle = time.time("idle");
+  else if (c.type != "file" || c.settings.flag("follow"))
+    s.idle = std::chrono::seconds{30};
+  auto name = time.text("field");
+  auto at = s.fields.find(name);
+  if (!at) {
+    std::vector<std::string> known;
+    for (const auto& f : s.fields.fields())
+      known.push_back(f.name);
+    fault(time.where("field"), path + ".field", "the schema has no field \"" + name + "\"",
+          did_you_mean(name, known));
+    return;
+  }
+  if (!s.fields[*at].of.is(kind::timestamp))
+    fault(time.where("field"), path + ".field",
+          "the event time must be a timestamp, " + name + " is " + to_string(s.fields[*at].of),
+          "declare it as timestamp, timestamp_s, timestamp_ms or timestamp_us");
+  s.time_slot = *at;
+}
+
+void plan_compiler::read_source(const component& c) {
+  auto index = out_->sources.size();
+  source_plan s;
+  s.name = c.name.text;
+  s.settings = c;
+  s.format = format_of(c);
+  s.fields = read_schema(c, s.format);
+  s.needed.assign(s.fields.size(), false);
+  read_time(c, s);
+  if (!s.needed.empty())
+    s.needed[s.time_slot] = true;
+  s.columns = s.fields.size();
+  for (const auto& t : tables_)
+    s.tables.push_back(t.name);
+  step_scope scope;
+  scope.fields = s.fields;
+  scope.columns = s.columns;
+  scope.tables = tables_;
+  for (std::size_t i = 0; i < s.fields.size(); ++i)
+    scope.slots.push_back(i);
+  scope.read.assign(s.fields.size(), false);
+  if (c.settings.has("partition_by"))
+    s.partition_by = compile_at({c.settings.text("partition_by"), c.settings.where("partition_by")},
+                                scope.environment(), "sources." + s.name + ".partition_by", faults_);
+  if (auto made = make_codec(s.format, s.fields, std::vector<bool>(s.fields.size(), true));
+      !made && s.fields.size() > 0)
+    fault(c.settings.where("format"), "sources." + s.name, made.error().text());
+  s.streams.push_back({s.name, std::nullopt, {}, {}, s.fields, scope.slots});
+  if (new_name(c.name, "source"))
+    places_[s.name] = {index, 0};
+  // What decides which events there are, and which are late; not where they come from.
+  std::string text = s.format.name + '\n' + canonical(c.settings.section("csv")) + '\n';
+  for (const auto& f : s.fields.fields()) {
+    text += f.name + ' ' + to_string(f.of) + ' ' + std::to_string(static_cast<int>(f.time));
+    for (const auto& key : f.path)
+      text += '/' + key;
+    text += '\n';
+  }
+  text += std::to_string(s.time_slot) + ' ' + std::to_string(s.out_of_order.count()) + ' ' +
+          std::to_string(s.max_future.count()) + ' ' + std::to_string(s.format.max_record);
+  upstream_.push_back(text);
+  stream_text_.push_back({text});
+  scopes_.push_back({std::move(scope)});
+  out_->sources.push_back(std::move(s));
+}
+
+std::vector<std::string> plan_compiler::known_streams() const {
+  std::vector<std::string> known;
+  for (const auto& s : d_.sources)
+    known.push_back(s.name.text);
+  for (const auto& s : d_.streams)
+    known.push_back(s.name.text);
+  return known;
+}
+
+void plan_compiler::read_streams() {
+  std::vector<const stream_definition*> left;
+  for (const auto& s : d_.streams)
+    if (new_name(s.name, "stream"))
+      left.push_back(&s);
+  for (auto progress = true; progress && !left.empty();) {
+    progress = false;
+    for (auto it = left.begin(); it != left.end();) {
+      auto parent = places_.find((*it)->from.text);
+      if (parent == places_.end()) {
+        ++it;
+        continue;
+      }
+      read_stream(**it, parent->second);
+      it = left.erase(it);
+      progress = true;
+    }
+  }
+  for (const auto* s : left) {
+    auto known = known_streams();
+    auto exists = std::ranges::find(known, s->from.text) != known.end();
+    fault(s->from.at, "streams." + s->name.text + ".from",
+          exists ? "\"" + s->from.text + "\" comes from this stream itself, or from one with a fault"
+                 : "no source or stream \"" + s->from.text + "\"",
+          exists ? "" : did_you_mean(s->from.text, known));
+  }
+}
+
+void plan_compiler::read_stream(const stream_definition& s, place parent) {
+  auto& source = out_->sources[parent.source];
+  auto scope = scopes_[parent.source][parent.stream];
+  scope.columns = source.columns;
+  scope.read.assign(source.fields.size(), false);
+  stream_plan plan;
+  plan.name = s.name.text;
+  plan.parent = parent.stream;
+  auto text = stream_text_[parent.source][parent.stream];
+  for (std::size_t i = 0; i < s.steps.size(); ++i) {
+    const auto& c = s.steps[i];
+    auto path = "streams." + s.name.text + ".steps[" + std::to_string(i) + "] ";
+    auto entry = std::ranges::find(steps(), c.type, [](const step_entry& e) { return e.about.name; });
+    if (entry == steps().end())
+      continue; // config has said so
+    auto before = faults_.size();
+    auto made = entry->compile(c, scope, faults_);
+    for (auto f = before; f < faults_.size(); ++f)
+      faults_[f].path = path + faults_[f].path;
+    if (!made)
+      continue;
+    plan.steps.push_back(std::move(made));
+    plan.step_names.push_back(s.name.text + "[" + std::to_string(i) + "] " + c.type);
+    text += '\n' + c.type + ' ' + canonical(c.settings);
+  }
+  plan.fields = scope.fields;
+  plan.slots = scope.slots;
+  source.columns = scope.columns;
+  for (std::size_t i = 0; i < scope.read.size(); ++i)
+    if (scope.read[i])
+      source.needed[i] = true;
+  places_[plan.name] = {parent.source, source.streams.size()};
+  stream_text_[parent.source].push_back(std::move(text));
+  scopes_[parent.source].push_back(std::move(scope));
+  source.streams.push_back(std::move(plan));
+}
+
+} // namespace tidemill

@@ -1,0 +1,291 @@
+// Views, outputs and sinks of a plan.
+#include "event/hash.hpp"
+#include "pipeline/plan_compiler.hpp"
+#include "pipeline/row_filter.hpp"
+#include "pipeline/steps/steps.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace tidemill {
+namespace {
+
+constexpr std::int64_t most_slices = 10'000;
+const std::vector<std::string> reserved{"window_start", "window_end", "state", "revision"};
+
+bool can_be_key(const type& t) {
+  return !t.is(kind::list) && !t.is(kind::map) && !t.is(kind::dyn) && !t.is(kind::optional) &&
+         !t.is(kind::type);
+}
+
+} // namespace
+
+void plan_compiler::read_view(const view_definition& v) {
+  auto path = "views." + v.name.text;
+  auto fresh = new_name(v.name, "view");
+  auto from = v.settings.text("from");
+  auto at = places_.find(from);
+  if (at == places_.end()) {
+    auto known = known_streams();
+    auto exists = std::ranges::find(known, from) != known.end();
+    return fault(v.settings.where("from"), path + ".from",
+                 exists ? "\"" + from + "\" has a fault" : "no source or stream \"" + from + "\"",
+                 exists ? "" : did_you_mean(from, known));
+  }
+  auto& source = out_->sources[at->second.source];
+  auto scope = scopes_[at->second.source][at->second.stream];
+  scope.read.assign(source.fields.size(), false);
+  view_plan out;
+  out.name = v.name.text;
+  out.stream = at->second.stream;
+  std::vector<std::string> known;
+  for (const auto& f : scope.fields.fields())
+    known.push_back(f.name);
+  for (const auto& name : v.settings.texts("by")) {
+    auto field_at = scope.fields.find(name.text);
+    if (!field_at) {
+      fault(name.at, path + ".by", "no field \"" + name.text + "\" in " + from,
+            did_you_mean(name.text, known));
+      continue;
+    }
+    if (!can_be_key(scope.fields[*field_at].of))
+      fault(name.at, path + ".by", "a key can't be " + to_string(scope.fields[*field_at].of));
+    out.by.push_back(scope.slots[*field_at]);
+    scope.reads(out.by.back());
+  }
+  if (v.settings.has("where")) {
+    out.where = compile_at({v.settings.text("where"), v.settings.where("where")}, scope.environment(),
+                           path + ".where", faults_);
+    if (out.where && !out.where->result().is(kind::boolean))
+      fault(v.settings.where("where"), path + ".where",
+            "where is a bool, this is " + to_string(out.where->result()));
+    if (out.where)
+      for (auto slot : out.where->slots())
+        scope.reads(slot);
+  }
+  read_window(v, out);
+  auto before = faults_.size();
+  read_select(v, scope, out);
+  if (faults_.size() != before || out.window.slice <= microseconds{0} || !fresh)
+    return;
+  for (const auto& argument : out.arguments)
+    if (argument)
+      for (auto slot : argument->slots())
+        scope.reads(slot);
+  for (std::size_t i = 0; i < scope.read.size(); ++i)
+    if (scope.read[i])
+      source.needed[i] = true;
+  finish_schema(v, scope, out);
+  read_scores(v, out);
+  // What affects panes, and what affects rows beyond them.
+  auto text = stream_text_[at->second.source][at->second.stream];
+  for (const auto& name : v.settings.texts("by"))
+    text += "\nby " + name.text;
+  text += "\nwhere " + v.settings.text("where");
+  text += "\nwindow " + std::to_string(out.window.slice.count()) + ' ' +
+          std::to_string(out.window.lateness.count());
+  for (std::size_t i = 0; i < out.layout->parts(); ++i)
+    text += "\nagg " + std::string{out.layout->part(i).name()} + ' ' +
+            (out.arguments[i] ? out.arguments[i]->text() : "");
+  out.state_id = content_id(text);
+  text = std::to_string(out.window.slices) + ' ' + std::to_string(out.window.step);
+  for (const auto& [name, e] : v.settings.pairs("select"))
+    text += '\n' + name.text + ' ' + e.text;
+  for (const auto& s : out.scores)
+    text += "\nscore " + s.name + ' ' + canonical(s.settings);
+  out.rows_id = content_id(text);
+  source.views.push_back(std::move(out));
+}
+
+void plan_compiler::read_window(const view_definition& v, view_plan& out) {
+  const auto& w = v.settings.section("window");
+  auto& window = out.window;
+  window.size = w.time("size");
+  window.slide = w.has("slide") ? w.time("slide") : window.size;
+  window.lateness = w.time("lateness");
+  if (window.size <= microseconds{0} || window.slide <= microseconds{0})
+    return; // config has said so
+  window.slice = microseconds{std::gcd(window.size.count(), window.slide.count())};
+  window.slices = window.size / window.slice;
+  window.step = window.slide / window.slice;
+  if (window.slices > most_slices)
+    fault(w.where("slide"), "views." + v.name.text + ".window",
+          "a window would be " + std::to_string(window.slices) + " slices of " +
+              format_config_duration(window.slice) + ", more than " + std::to_string(most_slices),
+          "choose a slide that divides the size, or a longer one");
+  if (const auto* emit = v.settings.find("emit"))
+    if (std::holds_alternative<std::shared_ptr<const options>>(emit->data))
+      out.emit_every = v.settings.section("emit").time("every");
+}
+
+void plan_compiler::read_select(const view_definition& v, const step_scope& scope, view_plan& out) {
+  auto path = "views." + v.name.text + ".select.";
+  cel::environment keys;
+  keys.event = false;
+  for (const auto& name : v.settings.texts("by"))
+    if (auto at = scope.fields.find(name.text))
+      keys.variables.push_back({name.text, scope.fields[*at].of, keys.variables.size()});
+  auto is_aggregate = [](std::string_view name) {
+    return std::ranges::find(aggregate_names(), name) != aggregate_names().end();
+  };
+  auto make = [](const cel::aggregate_call& call) -> result<std::unique_ptr<const aggregate>> {
+    std::optional<type> argument;
+    std::vector<value> parameters;
+    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+      if (i == 0)
+        argument = call.arguments[i].result();
+      else if (!call.arguments[i].constant())
+        return error{errc::expression_invalid, "the parameters of " + call.function + " must be constants"};
+      else
+        parameters.push_back(call.arguments[i].evaluate(std::span<const value>{}));
+    }
+    return make_aggregate(call.function, argument, parameters);
+  };
+  auto result_type = [&](const cel::aggregate_call& call, cel::fault& why) -> std::optional<type> {
+    auto made = make(call);
+    if (made)
+      return (*made)->result();
+    why.text = made.error().text();
+    return std::nullopt;
+  };
+  std::vector<cel::aggregate_call> calls;
+  for (const auto& [name, text] : v.settings.pairs("select")) {
+    std::vector<cel::fault> faults;
+    auto e = cel::aggregate_split::compile(text.text, scope.environment(), keys, keys.variables.size(),
+                                           is_aggregate, result_type, calls, faults);
+    for (const auto& f : faults)
+      fault(place_in(text, f), path + name.text, f.text, f.hint);
+    if (e)
+      out.columns.push_back(std::move(*e));
+    auto taken = std::ranges::any_of(keys.variables, [&](const auto& k) { return k.name == name.text; });
+    if (taken || std::ranges::find(reserved, name.text) != reserved.end())
+      fault(name.at, path + name.text, "the name \"" + name.text + "\" is taken", "choose another name");
+  }
+  std::vector<std::shared_ptr<const aggregate>> parts;
+  for (const auto& call : calls) {
+    auto made = make(call);
+    if (!made)
+      return;
+    parts.push_back(std::move(*made));
+    out.arguments.push_back(call.arguments.empty() ? std::nullopt : std::optional{call.arguments.front()});
+  }
+  out.layout = std::make_shared<const accumulator_layout>(std::move(parts));
+}
+
+void plan_compiler::finish_schema(const view_definition& v, const step_scope& scope, view_plan& out) {
+  auto made = std::make_shared<view_schema>();
+  made->name = out.name;
+  for (const auto& name : v.settings.texts("by"))
+    made->columns.push_back(
+        {name.text, scope.fields[*scope.fields.find(name.text)].of, {}, time_format::rfc3339});
+  made->by = made->columns.size();
+  auto column = out.columns.begin();
+  for (const auto& [name, text] : v.settings.pairs("select"))
+    made->columns.push_back({name.text, (column++)->result(), {}, time_format::rfc3339});
+  made->size = out.window.size;
+  made->slide = out.window.slide;
+  made->lateness = out.window.lateness;
+  made->retain = v.settings.has("retain")
+                     ? v.settings.time("retain")
+                     : std::max<microseconds>(100 * out.window.size, std::chrono::hours{1});
+  out.schema = std::move(made);
+}
+
+void plan_compiler::read_scores(const view_definition& v, view_plan& out) {
+  auto made = std::make_shared<view_schema>(*out.schema);
+  cel::environment names;
+  names.event = false;
+  for (const auto& f : made->columns)
+    names.variables.push_back({f.name, f.of, names.variables.size()});
+  for (const auto& [name, settings] : v.settings.sections("score")) {
+    auto path = "views." + v.name.text + ".score." + name.text;
+    auto model = settings->text("model");
+    auto entry = std::ranges::find(detectors(), model, [](const detector_entry& e) { return e.about.name; });
+    std::vector<std::string> known;
+    for (const auto& e : detectors())
+      known.emplace_back(e.about.name);
+    if (entry == detectors().end()) {
+      fault(settings->where("model"), path + ".model", "no model \"" + model + "\"",
+            did_you_mean(model, known));
+      continue;
+    }
+    auto e = compile_at({settings->text("value"), settings->where("value")}, names, path + ".value", faults_);
+    if (auto detector = entry->make(*settings); !detector)
+      fault(name.at, path, detector.error().text());
+    if (!e)
+      continue;
+    if (!e->result().numeric())
+      fault(settings->where("value"), path + ".value",
+            "a score watches a number, this is " + to_string(e->result()));
+    auto taken = std::ranges::any_of(made->columns, [&](const field& f) { return f.name == name.text; });
+    if (taken || std::ranges::find(reserved, name.text) != reserved.end())
+      fault(name.at, path, "the name \"" + name.text + "\" is taken", "choose another name");
+    out.scores.push_back({name.text, std::move(*e), &*entry, *settings});
+    made->columns.push_back({name.text, type{kind::real, true}, {}, time_format::rfc3339});
+    ++made->scores;
+  }
+  out.schema = std::move(made);
+}
+
+void plan_compiler::read_outputs() {
+  for (auto& source : out_->sources) {
+    for (std::size_t s = 0; s < source.streams.size(); ++s)
+      source.outputs.push_back({source.streams[s].name + ".dead", output_kind::dead, s, {}});
+    source.outputs.push_back({source.name + ".future", output_kind::future, 0, {}});
+    for (std::size_t v = 0; v < source.views.size(); ++v)
+      source.outputs.push_back({source.views[v].name + ".late", output_kind::late, v, {}});
+  }
+}
+
+void plan_compiler::read_everything(source_plan& s, const stream_plan& stream) {
+  for (auto slot : stream.slots)
+    if (slot < s.needed.size())
+      s.needed[slot] = true;
+}
+
+void plan_compiler::read_sink_input(const component& c, const text_at& from, sink_plan& sink) {
+  auto index = out_->sinks.size();
+  std::vector<std::string> known;
+  for (auto& source : out_->sources) {
+    for (const auto& view : source.views) {
+      known.push_back(view.name);
+      if (view.name == from.text)
+        return sink.views.push_back(from.text);
+    }
+    for (std::size_t s = 0; s < source.streams.size(); ++s)
+      if (source.streams[s].name == from.text &&
+          std::ranges::none_of(source.outputs, [&](const output_plan& o) { return o.name == from.text; })) {
+        source.outputs.push_back({from.text, output_kind::events, s, {}});
+        read_everything(source, source.streams[s]);
+      }
+    for (auto& output : source.outputs) {
+      known.push_back(output.name);
+      if (output.name != from.text)
+        continue;
+      output.sinks.push_back(index);
+      return sink.outputs.push_back(from.text);
+    }
+    for (const auto& stream : source.streams)
+      known.push_back(stream.name);
+  }
+  // A view with a fault of its own was reported already.
+  if (auto it = names_.find(from.text); it == names_.end())
+    fault(from.at, "sinks." + c.name.text + ".from", "no view, stream or side output \"" + from.text + "\"",
+          did_you_mean(from.text, known));
+}
+
+void plan_compiler::read_sink(const component& c) {
+  sink_plan sink{c, {}, {}};
+  auto path = "sinks." + c.name.text;
+  for (const auto& from : c.settings.texts("from"))
+    read_sink_input(c, from, sink);
+  if (c.type == "redis" && !sink.outputs.empty())
+    fault(c.settings.where("from"), path + ".from",
+          "redis takes views, \"" + sink.outputs.front() + "\" is a stream");
+  if (c.type == "file" && !sink.views.empty() && sink.views.size() + sink.outputs.size() > 1)
+    fault(c.settings.where("from"), path + ".from", "a file takes one view, or streams",
+          "write each view to a file of its own");
+  out_->sinks.push_back(std::move(sink));
+}
+
+} // namespace tidemill

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "pipeline/step.hpp"
+
+namespace tidemill {
+
+/// The steps, one file each; `steps()` lists them.
+[[nodiscard]] step_entry filter_step();
+[[nodiscard]] step_entry set_step();
+[[nodiscard]] step_entry keep_step();
+[[nodiscard]] step_entry drop_step();
+[[nodiscard]] step_entry lookup_step();
+
+/// An error diagnostic at a place.
+[[nodiscard]] diagnostic fault_at(position at, std::string path, std::string text, std::string hint = {});
+/// The name in `known` nearest to `word`, as a hint `did you mean "…"?`; empty if none is near.
+[[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+
+} // namespace tidemill
