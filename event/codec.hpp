@@ -51,7 +51,10 @@ public:
 /// Names of all formats, for hints.
 [[nodiscard]] const std::vector<std::string>& format_names();
 
-/// Finds where records end in a stream of bytes (lines; CSV records may hold quoted line ends).
+/// Finds where records end in a stream of bytes: at `\n`, or `\r\n`; in CSV only outside of quotes.
+///
+/// A CSV quote that isn't closed within `max_record` bytes, or at all, ends with its line: one stray quote
+/// costs one record, not the rest of the file. Keeps nothing between calls; a call is linear in the record.
 class framer {
 public:
   explicit framer(const format_options& options);
@@ -65,8 +68,11 @@ public:
   [[nodiscard]] std::optional<cut> next(std::string_view bytes, bool at_end) const;
 
 private:
+  [[nodiscard]] std::size_t find_end(std::string_view bytes, bool at_end) const;
+
   bool quotes_;
   char delimiter_;
+  std::size_t limit_; ///< bytes of a record with its line end
 };
 
 } // namespace tidemill
