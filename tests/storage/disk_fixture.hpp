@@ -2,26 +2,26 @@
 
 #include "event/result.hpp"
 
+#include <catch2/catch.hpp>
+
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <ostream>
 #include <string>
 #include <string_view>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-namespace tidemill {
+/// Lets a failed check print the error.
+template <class T>
+struct Catch::StringMaker<tidemill::result<T>> {
+  static std::string convert(const tidemill::result<T>& r) { return r ? "a value" : r.error().text(); }
+};
 
-/// Lets a failed check of a `result` print the error.
-inline std::ostream& operator<<(std::ostream& out, const error& e) {
-  return out << e.text();
-}
-
-namespace test {
+namespace tidemill::test {
 
 /// A folder of its own for a test; removed with all it holds.
 class temporary_folder {
@@ -97,5 +97,4 @@ inline void spill(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream{path, std::ios::binary}.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
-} // namespace test
-} // namespace tidemill
+} // namespace tidemill::test
