@@ -54,6 +54,8 @@ struct server_content {
   std::function<std::vector<std::string>()> not_ready;
 };
 
+struct server_limits;
+
 /// HTTP and WebSocket on one address; owns its threads. Shows no Boost type.
 class http_server {
 public:
@@ -68,10 +70,14 @@ public:
 
   /// Binds and listens, but answers 503 until `serve`. Errors: `address_in_use`, `io`.
   [[nodiscard]] static result<std::unique_ptr<http_server>> listen(const settings& s);
+  /// The same with other bounds (http/limits.hpp) than the defaults.
+  [[nodiscard]] static result<std::unique_ptr<http_server>> listen(const settings& s,
+                                                                   const server_limits& limits);
   ~http_server(); ///< closes all connections (WebSocket 3001, "shutting down") and joins the threads
-  void serve(server_content content);
+  void serve(server_content content); ///< once
   [[nodiscard]] std::uint16_t port() const noexcept;
 
+  /// Since the start; `connections` and `websockets` are those open now.
   struct counters {
     std::uint64_t requests = 0, errors = 0, connections = 0, websockets = 0, frames = 0, merged = 0;
   };

@@ -1,0 +1,298 @@
+#include "http/routes.hpp"
+
+#include "http/embedded.hpp"
+#include "http/page.hpp"
+#include "http/row_query.hpp"
+#include "http/view_list.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace tidemill {
+namespace {
+
+using names = std::vector<std::string_view>;
+
+std::string listed(const names& all) {
+  std::string out;
+  for (const auto name : all)
+    (out += out.empty() ? "" : ", ") += name;
+  return out.empty() ? "none" : out;
+}
+
+/// 400 if a parameter is unknown or repeated: a typing error must not silently change the answer.
+std::optional<http_response> check_parameters(const request_target& target, const names& known) {
+  for (std::size_t i = 0; i < target.query.size(); ++i) {
+    const auto& name = target.query[i].first;
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return problem(400, "unknown_parameter",
+                     "parameter \"" + name + "\" is unknown; parameters here: " + listed(known));
+    for (std::size_t j = 0; j < i; ++j)
+      if (target.query[j].first == name)
+        return problem(400, "repeated_parameter",
+                       "parameter \"" + name + "\" is given twice; parameters here: " + listed(known));
+  }
+  return std::nullopt;
+}
+
+http_response not_allowed(std::string_view allow) {
+  auto r = problem(405, "method_not_allowed", "this path takes " + std::string{allow});
+  r.fields.emplace_back("Allow", allow);
+  return r;
+}
+
+http_response starting() {
+  return problem(503, "starting", "the pipeline is still being set up; try again in a moment");
+}
+
+http_response no_such_path(const request_target& target) {
+  return problem(404, "not_found",
+                 "nothing is at \"" + target.path +
+                     "\"; try /, /v1/views, /v1/views/{view}/rows, /v1/pipeline, /v1/dead-letters, /v1/ws, "
+                     "/livez, /readyz or /metrics");
+}
+
+const served_view* find_view(const server_content& content, std::string_view name) {
+  for (const auto& view : content.views)
+    if (view.schema->name == name)
+      return &view;
+  return nullptr;
+}
+
+template <class List, class Name>
+std::string names_of(const List& list, Name name) {
+  names all;
+  for (const auto& one : list)
+    all.push_back(name(one));
+  return listed(all);
+}
+
+http_response no_such_view(const server_content& content, std::string_view name) {
+  return problem(
+      404, "unknown_view",
+      "no view is named \"" + std::string{name} + "\"; views here: " +
+          names_of(content.views, [](const served_view& v) -> std::string_view { return v.schema->name; }));
+}
+
+http_response json(std::string body) {
+  if (body.empty() || body.back() != '\n')
+    body.push_back('\n');
+  return {200, "application/json", {{"Cache-Control", "no-cache"}}, std::move(body)};
+}
+
+constexpr std::array<std::string_view, 3> row_types = {"application/json", "application/x-ndjson",
+                                                       "text/csv"};
+constexpr std::array<std::string_view, 3> row_formats = {"json", "ndjson", "csv"};
+
+/// By `format=`, else by `Accept`.
+std::variant<row_format, http_response> choose_format(const http_request& request) {
+  if (const auto* asked = request.target.find("format")) {
+    const auto at = std::find(row_formats.begin(), row_formats.end(), *asked);
+    if (at == row_formats.end())
+      return problem(400, "refused", "format: expected json, ndjson or csv");
+    return static_cast<row_format>(at - row_formats.begin());
+  }
+  const int chosen = negotiate(request.accept, row_types);
+  if (chosen < 0)
+    return problem(406, "not_acceptable", "rows come as application/json, application/x-ndjson or text/csv");
+  return static_cast<row_format>(chosen);
+}
+
+/// Weak comparison against a list of entity tags, or `*`.
+bool matches_tag(std::string_view list, std::string_view tag) {
+  const auto bare = [](std::string_view t) { return t.substr(0, 2) == "W/" ? t.substr(2) : t; };
+  while (!list.empty()) {
+    const auto one = trimmed(list.substr(0, list.find(',')));
+    list.remove_prefix(
+        std::min(list.size(), list.find(',') == std::string_view::npos ? list.size() : list.find(',') + 1));
+    if (one == "*" || bare(one) == bare(tag))
+      return true;
+  }
+  return false;
+}
+
+/// Rows of a view. The position stands in fields too, as NDJSON and CSV have no other place for it.
+http_response rows(const served_view& view, const http_request& request, event_time now) {
+  if (auto wrong = check_parameters(request.target, row_parameters()))
+    return *wrong;
+  const auto format = choose_format(request);
+  if (const auto* refused = std::get_if<http_response>(&format))
+    return *refused;
+  const auto query = parse_row_query(request.target, view);
+  if (!query)
+    return problem(query.error());
+  const auto snapshot = view.cell->load();
+  if (query->refuse_partial && !snapshot->partial.empty()) {
+    std::string extra = ",\"partial\":";
+    append_partial(extra, snapshot->partial);
+    return problem(503, "partial", "the view is not whole now, and partial=refuse was asked for", extra);
+  }
+  const auto shape = static_cast<std::size_t>(std::get<row_format>(format));
+  const auto position = std::to_string(snapshot->epoch) + "-" + std::to_string(snapshot->offset);
+  http_response r{
+      200, std::string{row_types[shape]}, {{"Vary", "Accept"}, {"Cache-Control", "no-cache"}}, {}};
+  r.fields.emplace_back("Tidemill-As-Of", position);
+  if (!snapshot->partial.empty()) {
+    r.fields.emplace_back("Tidemill-Partial", std::to_string(snapshot->partial.size()));
+  } else {
+    // An answer with holes gets no tag: it may change while its offset doesn't.
+    const auto tag = "W/\"" + position + "-" + std::string{row_formats[shape]} + "\"";
+    r.fields.emplace_back("ETag", tag);
+    if (matches_tag(request.if_none_match, tag)) {
+      r.status = 304;
+      return r;
+    }
+  }
+  if (shape == 2)
+    r.content_type += "; charset=utf-8; header=present";
+  r.body = format_rows(std::get<row_format>(format), *snapshot, *query, select_rows(*snapshot, *query), now);
+  return r;
+}
+
+http_response views(const server_content& content, const http_request& request, event_time now) {
+  const auto& path = request.target.segments;
+  if (path.size() > 4 || (path.size() == 4 && path[3] != "rows"))
+    return no_such_path(request.target);
+  if (path.size() == 2) {
+    if (auto wrong = check_parameters(request.target, {}))
+      return *wrong;
+    return json(describe_views(content, now));
+  }
+  const auto* view = find_view(content, path[2]);
+  if (view == nullptr)
+    return no_such_view(content, path[2]);
+  if (path.size() == 4)
+    return rows(*view, request, now);
+  if (auto wrong = check_parameters(request.target, {}))
+    return *wrong;
+  return json(describe_view(*view, now));
+}
+
+http_response dead_letters(const server_content& content, const request_target& target) {
+  if (auto wrong = check_parameters(target, {"stream", "limit"}))
+    return *wrong;
+  std::size_t limit = 100;
+  if (const auto* text = target.find("limit")) {
+    const auto* end = text->data() + text->size();
+    const auto [stop, failure] = std::from_chars(text->data(), end, limit);
+    if (failure != std::errc{} || stop != end || limit < 1 || limit > 1000)
+      return problem(400, "refused", "limit: expected a number from 1 to 1000");
+  }
+  const auto* stream = target.find("stream");
+  if (!content.dead_letters_json)
+    return json("{\"dead_letters\":[]}");
+  return json(content.dead_letters_json(stream != nullptr ? *stream : std::string{}, limit));
+}
+
+http_response ready(const server_content* content) {
+  const auto reasons = content == nullptr
+                           ? std::vector<std::string>{"the pipeline is still being set up"}
+                           : (content->not_ready ? content->not_ready() : std::vector<std::string>{});
+  if (reasons.empty())
+    return json("{\"ready\":true}");
+  std::string extra = ",\"reasons\":[";
+  for (const auto& reason : reasons) {
+    if (extra.back() != '[')
+      extra.push_back(',');
+    append_json_string(extra, reason);
+  }
+  return problem(503, "not_ready", reasons.front(), extra + "]");
+}
+
+http_response plain(std::string type, std::string body) {
+  return {200, std::move(type), {{"Cache-Control", "no-store"}}, std::move(body)};
+}
+
+/// Paths that take no parameter and read nothing but their content.
+std::optional<http_response> simple(const server_content* content, const request_target& target) {
+  const auto& path = target.segments;
+  const auto at = [&](std::string_view a, std::string_view b = {}) {
+    return path.size() == (b.empty() ? 1U : 2U) && path[0] == a && (b.empty() || path[1] == b);
+  };
+  const bool known = at("livez") || at("readyz") || at("metrics") || at("v1", "pipeline");
+  if (!known)
+    return std::nullopt;
+  if (auto wrong = check_parameters(target, {}))
+    return wrong;
+  if (at("livez"))
+    return plain("text/plain; charset=utf-8", "ok\n");
+  if (at("readyz"))
+    return ready(content);
+  if (content == nullptr)
+    return starting();
+  if (at("metrics"))
+    return plain("text/plain; version=0.0.4; charset=utf-8", content->metrics ? content->metrics() : "");
+  return json(content->pipeline_json ? content->pipeline_json() : "{}");
+}
+
+} // namespace
+
+http_response answer(const server_content* content, const http_request& request, event_time now) {
+  const auto& path = request.target.segments;
+  const bool ingest_path = path.size() == 4 && path[0] == "v1" && path[1] == "sources" && path[3] == "events";
+  if (ingest_path)
+    return not_allowed("POST");
+  auto page = page_file(request);
+  const bool view_path = path.size() >= 2 && path[0] == "v1" && path[1] == "views";
+  const bool letters_path = path.size() == 2 && path[0] == "v1" && path[1] == "dead-letters";
+  auto found = page ? std::move(page) : simple(content, request.target);
+  if (!found && !view_path && !letters_path)
+    return request.target.path == websocket_path
+               ? problem(426, "upgrade_required", "this path speaks WebSocket; see docs/websocket.md")
+               : no_such_path(request.target);
+  if (request.method != http_method::get && request.method != http_method::head)
+    return not_allowed("GET, HEAD");
+  if (found)
+    return std::move(*found);
+  if (content == nullptr)
+    return starting();
+  return view_path ? views(*content, request, now) : dead_letters(*content, request.target);
+}
+
+std::variant<http_response, ingest_target>
+route_post(const server_content* content, const http_request& request, std::uint64_t content_length) {
+  const auto& path = request.target.segments;
+  if (path.size() != 4 || path[0] != "v1" || path[1] != "sources" || path[3] != "events")
+    return answer(content, request, {});
+  if (content == nullptr)
+    return starting();
+  if (auto wrong = check_parameters(request.target, {}))
+    return *wrong;
+  for (const auto& source : content->sources) {
+    if (source.name != path[2])
+      continue;
+    const auto format = body_format_of(request.content_type);
+    if (!format)
+      return problem(
+          415, "unsupported_media_type",
+          "send application/x-ndjson (a JSON object a line) or application/json (an array of objects)");
+    if (content_length > source.max_body)
+      return problem(413, "event_too_large",
+                     "the body is longer than " + std::to_string(source.max_body) + " bytes; send several");
+    return ingest_target{&source, *format};
+  }
+  return problem(
+      404, "unknown_source",
+      "no HTTP source is named \"" + path[2] + "\"; sources here: " +
+          names_of(content->sources, [](const served_source& s) -> std::string_view { return s.name; }));
+}
+
+http_response ingest(const ingest_target& target, std::string_view body) {
+  const auto records = split_records(target.format, body);
+  if (!records)
+    return problem(records.error());
+  const auto receipt = target.source->append(*records);
+  if (!receipt)
+    return problem(receipt.error());
+  std::string out = "{\"accepted\":" + std::to_string(receipt->count) + ",\"offsets\":[";
+  for (const auto& [partition, range] : receipt->ranges) {
+    if (out.back() != '[')
+      out.push_back(',');
+    out += "{\"partition\":" + std::to_string(partition) + ",\"first\":" + std::to_string(range.first) +
+           ",\"next\":" + std::to_string(range.second) + "}";
+  }
+  return {202, "application/json", {{"Cache-Control", "no-store"}}, out + "]}\n"};
+}
+
+} // namespace tidemill
