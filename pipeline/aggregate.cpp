@@ -61,18 +61,22 @@ made_aggregate make(const family& f, const std::optional<type>& argument,
   return q ? f.tuned(argument->of(), *q) : nullptr;
 }
 
-// What a call says beside what it should say; and the way out where there is an obvious one.
-std::string complaint(const family& f, const std::optional<type>& argument) {
+// What the call should say, what is wrong with it, and the way out where there is an obvious one.
+std::string complaint(const family& f, const std::optional<type>& argument,
+                      const std::vector<value>& parameters) {
   auto text = std::string{f.name} + "() takes " + std::string{f.takes};
   if (f.plain != nullptr && argument)
     return text + "; write count_if(x != null) to count values that are there";
-  if (argument && argument->is(kind::dyn) && f.over == make_count_if)
-    return text + ", not dyn: compare, as in x == true";
-  if (argument && argument->is(kind::dyn))
-    return text + ", not dyn: convert, as in double(x)";
-  if (argument)
+  if (parameters.size() > f.parameters)
+    return text + (f.parameters == 0 ? "; there is a second argument" : "; there are more arguments");
+  if (!argument)
+    return text;
+  if (argument->is(kind::dyn))
+    return text + (f.over == make_count_if ? ", not dyn: compare, as in x == true"
+                                           : ", not dyn: convert, as in double(x)");
+  if (f.tuned == nullptr || f.tuned(argument->of(), 0) == nullptr)
     return text + "; here the argument is " + to_string(*argument);
-  return text;
+  return text + (parameters.empty() ? "; the constant is missing" : "; the constant is wrong");
 }
 
 } // namespace
@@ -90,7 +94,7 @@ result<std::unique_ptr<const aggregate>> make_aggregate(std::string_view functio
   }
   if (auto made = make(*f, argument, parameters))
     return made;
-  return error{errc::expression_invalid, complaint(*f, argument)};
+  return error{errc::expression_invalid, complaint(*f, argument, parameters)};
 }
 
 const std::vector<std::string>& aggregate_names() {
