@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <span>
 
 namespace tidemill {
 namespace {
@@ -70,12 +71,11 @@ std::optional<quantity> take_quantity(std::string_view& text) {
   return any ? std::optional{q} : std::nullopt;
 }
 
-template <std::size_t N>
-const unit* take_unit(std::string_view& text, const std::array<unit, N>& all, std::size_t count = N) {
-  for (std::size_t i = 0; i < count; ++i)
-    if (text.starts_with(all[i].name)) {
-      text.remove_prefix(all[i].name.size());
-      return &all[i];
+const unit* take_unit(std::string_view& text, std::span<const unit> all) {
+  for (const auto& u : all)
+    if (text.starts_with(u.name)) {
+      text.remove_prefix(u.name.size());
+      return &u;
     }
   return nullptr;
 }
@@ -89,7 +89,7 @@ std::optional<int128> parse_units(std::string_view text, std::size_t count) {
   int128 total = 0;
   while (!text.empty()) {
     auto q = take_quantity(text);
-    const auto* u = q ? take_unit(text, units, count) : nullptr;
+    const auto* u = q ? take_unit(text, std::span{units}.first(count)) : nullptr;
     if (u == nullptr)
       return std::nullopt;
     total = total < too_long ? total + q->times(u->nanos) : total;
@@ -102,7 +102,7 @@ std::optional<int128> parse_iso(std::string_view text) {
   text.remove_prefix(1); // P
   int128 total = 0;
   bool any = false;
-  auto part = [&](const auto& all) {
+  auto part = [&](std::span<const unit> all) {
     const unit* last = nullptr;
     while (!text.empty() && text.front() != 'T') {
       auto q = take_quantity(text);
