@@ -1,0 +1,81 @@
+#include "storage/file/sealed_file_sink.hpp"
+
+#include "event/bytes.hpp"
+#include "storage/file/csv_text.hpp"
+
+#include <algorithm>
+
+namespace tidemill {
+namespace {
+
+std::string csv_header(const view_schema& view) {
+  std::string out = "window_start,window_end,";
+  for (const auto& column : view.columns) {
+    append_csv_field(out, column.name);
+    out += ',';
+  }
+  return out + "state,revision\n";
+}
+
+void append_csv_row(std::string& out, const view_schema& view, const row& r) {
+  append_csv_field(out, format_rfc3339(r.window_start));
+  out += ',';
+  append_csv_field(out, format_rfc3339(r.window_end));
+  for (std::size_t i = 0; i < view.columns.size(); ++i) {
+    out += ',';
+    if (i < r.columns.size())
+      append_csv_value(out, r.columns[i]);
+  }
+  out += ',';
+  out += to_string(r.state);
+  out += ',';
+  out += std::to_string(r.revision);
+  out += '\n';
+}
+
+} // namespace
+
+result<event_time> sealed_file_sink::resume(const view_schema& view) {
+  auto form =
+      "rows of " + view.name + " as " + (format_ == format::csv ? "csv: " + csv_header(view) : "ndjson");
+  std::erase(form, '\n');
+  out_.emplace(path_, form);
+  last_ = time_min;
+  TIDEMILL_TRY(auto note, out_->resume());
+  if (note) {
+    byte_reader r{*note};
+    last_ = event_time{microseconds{r.svarint()}};
+    if (!r.ok() || !r.at_end())
+      return error{errc::bug, "a cursor of rows passes its checksum but doesn't decode"};
+  }
+  return last_;
+}
+
+status sealed_file_sink::write(const view_schema& view, event_time window_end,
+                               const std::vector<row_ptr>& rows) {
+  if (!out_)
+    return error{errc::bug, "a sealed sink was used before resume"};
+  if (window_end <= last_)
+    return {};
+  std::string text;
+  if (format_ == format::csv && out_->length() == 0)
+    text = csv_header(view);
+  for (const auto& r : rows) {
+    if (format_ == format::csv)
+      append_csv_row(text, view, *r);
+    else
+      (text += to_json(view, *r)) += '\n';
+  }
+  std::string note;
+  byte_writer{note}.svarint(window_end.time_since_epoch().count());
+  auto before = out_->length();
+  TIDEMILL_CHECK(out_->append(text));
+  if (auto done = out_->commit(note); !done) {
+    TIDEMILL_CHECK(out_->cut(before)); // the same rows come again
+    return done.error();
+  }
+  last_ = window_end;
+  return {};
+}
+
+} // namespace tidemill
