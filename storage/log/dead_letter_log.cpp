@@ -1,0 +1,265 @@
+#include "storage/log/dead_letter_log.hpp"
+
+#include "event/bytes.hpp"
+#include "event/hash.hpp"
+#include "storage/disk_file.hpp"
+#include "storage/log/segment_file.hpp"
+#include "storage/log/segment_log.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+namespace tidemill {
+namespace {
+
+constexpr std::uint32_t magic = 0x444c4d54; // "TMLD"
+constexpr std::uint32_t version = 1;
+constexpr std::size_t largest_answer = 16u << 20;
+constexpr std::uint64_t longest_cursors = 64u << 20;
+
+/// How far a partition of a stream has come.
+struct progress {
+  offset upto = 0;
+  std::optional<event_id> last; ///< the newest letter of it, also if dropped since
+};
+
+struct stream_state {
+  std::map<partition_id, progress> partitions;
+  std::deque<std::uint64_t> newest; ///< positions of its last letters, ascending
+};
+using streams = std::map<std::string, stream_state, std::less<>>;
+
+struct letter {
+  std::string_view stream, json;
+  event_id id;
+};
+
+std::string encode_letter(std::string_view stream, const outgoing_event& e) {
+  std::string out;
+  byte_writer w{out};
+  w.text(stream);
+  w.varint(to_index(e.id.partition));
+  w.varint(e.id.at);
+  w.varint(e.id.index);
+  w.raw(e.json);
+  return out;
+}
+
+std::optional<letter> decode_letter(std::string_view bytes) {
+  byte_reader r{bytes};
+  letter l;
+  l.stream = r.text();
+  l.id.partition = partition_id{static_cast<std::uint32_t>(r.varint())};
+  l.id.at = r.varint();
+  l.id.index = static_cast<std::uint32_t>(r.varint());
+  l.json = r.rest();
+  return r.ok() ? std::optional{l} : std::nullopt;
+}
+
+std::string encode_cursors(const streams& all) {
+  std::string out;
+  byte_writer w{out};
+  w.fixed(magic);
+  w.fixed(version);
+  w.varint(all.size());
+  for (const auto& [name, state] : all) {
+    w.text(name);
+    w.varint(state.partitions.size());
+    for (const auto& [p, at] : state.partitions) {
+      w.varint(to_index(p));
+      w.varint(at.upto);
+      w.u8(at.last.has_value());
+      w.varint(at.last ? at.last->at : 0);
+      w.varint(at.last ? at.last->index : 0);
+    }
+  }
+  w.fixed(hash64(out));
+  return out;
+}
+
+result<streams> decode_cursors(std::string_view bytes, const std::filesystem::path& file) {
+  streams all;
+  auto body = bytes.substr(0, bytes.size() - std::min<std::size_t>(8, bytes.size()));
+  byte_reader r{body}, tail{bytes.substr(body.size())};
+  auto whole = tail.fixed<std::uint64_t>() == hash64(body) && tail.ok();
+  whole = whole && r.fixed<std::uint32_t>() == magic;
+  if (auto found = r.fixed<std::uint32_t>(); whole && found != version)
+    return error{errc::mismatch, file.string() + " is of format " + std::to_string(found) +
+                                     ", this program reads format " + std::to_string(version) +
+                                     "; use the program that wrote it"};
+  for (auto n = r.varint(); n > 0 && whole && r.ok(); --n) {
+    auto& state = all[std::string{r.text()}];
+    for (auto count = r.varint(); count > 0 && r.ok(); --count) {
+      auto p = partition_id{static_cast<std::uint32_t>(r.varint())};
+      auto& at = state.partitions[p];
+      at.upto = r.varint();
+      auto has_last = r.u8() != 0;
+      event_id last{p, r.varint(), static_cast<std::uint32_t>(r.varint())};
+      if (has_last)
+        at.last = last;
+    }
+  }
+  if (!whole || !r.ok() || !r.at_end())
+    return error{errc::corrupt, file.string() +
+                                    " is damaged; restore it from a backup, or remove it: letters "
+                                    "are then known by their ids"};
+  return all;
+}
+
+} // namespace
+
+struct dead_letter_log::impl {
+  std::filesystem::path folder;
+  std::uint64_t max_bytes = 0;
+  std::unique_ptr<segment_log> log; ///< changed under `mutex`, read without
+  mutable std::mutex mutex;
+  streams all;
+  std::deque<std::uint64_t> newest;
+  bool changed = false; ///< since CURSORS was written
+
+  [[nodiscard]] std::filesystem::path cursors() const { return folder / "CURSORS"; }
+
+  status load();
+  void note(stream_state& of, const event_id& id, std::uint64_t position);
+  status write(const std::string& stream, const outgoing_batch& batch);
+  status sync();
+  status drop_old();
+};
+
+status dead_letter_log::impl::load() {
+  TIDEMILL_TRY(log,
+               segment_log::open(folder, {std::max<std::uint64_t>(max_bytes / 8, 4096), max_record_bytes}));
+  TIDEMILL_TRY(auto known, file_exists(cursors()));
+  if (known) {
+    TIDEMILL_TRY(auto bytes, read_file(cursors(), longest_cursors));
+    TIDEMILL_TRY(all, decode_cursors(bytes, cursors()));
+  }
+  std::optional<std::uint64_t> strange;
+  TIDEMILL_CHECK(log->read(log->begin(), [&](std::uint64_t position, std::string_view bytes) {
+    auto l = decode_letter(bytes);
+    if (!l) {
+      strange = position;
+      return false;
+    }
+    note(all[std::string{l->stream}], l->id, position);
+    return true;
+  }));
+  if (strange)
+    return error{errc::corrupt, "record " + std::to_string(*strange) + " in " + folder.string() +
+                                    " is no dead letter; move the folder away to begin with an empty one"};
+  return drop_old();
+}
+
+void dead_letter_log::impl::note(stream_state& of, const event_id& id, std::uint64_t position) {
+  auto& last = of.partitions[id.partition].last;
+  if (!last || *last < id)
+    last = id;
+  for (auto* positions : {&of.newest, &newest}) {
+    positions->push_back(position);
+    if (positions->size() > most_newest)
+      positions->pop_front();
+  }
+}
+
+status dead_letter_log::impl::write(const std::string& stream, const outgoing_batch& batch) {
+  auto& of = all[stream];
+  auto& at = of.partitions[batch.partition];
+  std::vector<std::string> texts;
+  std::vector<const event_id*> ids;
+  for (const auto& e : batch.events)
+    if (!at.last || *at.last < e.id) {
+      texts.push_back(encode_letter(stream, e));
+      ids.push_back(&e.id);
+    }
+  TIDEMILL_TRY(auto position, log->append(std::vector<std::string_view>{texts.begin(), texts.end()}));
+  for (const auto* id : ids)
+    note(of, *id, position++);
+  at.upto = batch.upto;
+  changed = true;
+  return drop_old();
+}
+
+status dead_letter_log::impl::drop_old() {
+  for (auto firsts = log->segments(); log->bytes() > max_bytes && firsts.size() > 1; firsts = log->segments())
+    TIDEMILL_CHECK(log->drop_below(firsts[1]));
+  return {};
+}
+
+status dead_letter_log::impl::sync() {
+  if (!changed)
+    return {};
+  TIDEMILL_CHECK(log->sync());
+  TIDEMILL_CHECK(replace_file(cursors(), encode_cursors(all)));
+  changed = false;
+  return {};
+}
+
+result<std::shared_ptr<dead_letter_log>> dead_letter_log::open(std::filesystem::path folder,
+                                                               std::uint64_t max_bytes) {
+  auto i = std::make_unique<impl>();
+  i->folder = std::move(folder);
+  i->max_bytes = max_bytes;
+  TIDEMILL_CHECK(i->load());
+  return std::shared_ptr<dead_letter_log>{new dead_letter_log{std::move(i)}};
+}
+
+dead_letter_log::dead_letter_log(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
+dead_letter_log::~dead_letter_log() = default;
+
+std::vector<std::string> dead_letter_log::newest(std::string_view stream, std::size_t limit) const {
+  std::vector<std::uint64_t> positions;
+  {
+    std::lock_guard lock{impl_->mutex};
+    auto found = impl_->all.find(stream);
+    if (!stream.empty() && found == impl_->all.end())
+      return {};
+    const auto& known = stream.empty() ? impl_->newest : found->second.newest;
+    auto count = std::min(limit, known.size());
+    positions.assign(known.rbegin(), known.rbegin() + static_cast<std::ptrdiff_t>(count));
+  }
+  std::vector<std::string> out;
+  std::size_t bytes = 0;
+  for (auto position : positions) {
+    auto read = impl_->log->read(position, [&](std::uint64_t, std::string_view record) {
+      if (auto l = decode_letter(record))
+        bytes += out.emplace_back(l->json).size();
+      return false;
+    });
+    // Dropped just now, hence all older ones too; or unreadable, which the next open will tell.
+    if (!read || bytes > largest_answer)
+      break;
+  }
+  return out;
+}
+
+dead_letter_log::counters dead_letter_log::count() const {
+  std::lock_guard lock{impl_->mutex};
+  const auto& log = *impl_->log;
+  return {log.end() - log.begin(), log.begin(), log.bytes()}; // every record is a letter
+}
+
+result<std::map<partition_id, offset>> dead_letter_sink::resume() {
+  auto& i = *log_->impl_;
+  std::lock_guard lock{i.mutex};
+  std::map<partition_id, offset> out;
+  if (auto found = i.all.find(stream_); found != i.all.end())
+    for (const auto& [p, at] : found->second.partitions)
+      out[p] = at.upto;
+  return out;
+}
+
+status dead_letter_sink::write(const outgoing_batch& batch) {
+  auto& i = *log_->impl_;
+  std::lock_guard lock{i.mutex};
+  return i.write(stream_, batch);
+}
+
+status dead_letter_sink::sync() {
+  auto& i = *log_->impl_;
+  std::lock_guard lock{i.mutex};
+  return i.sync();
+}
+
+} // namespace tidemill
