@@ -80,6 +80,9 @@ public:
   /// journal already.
   void enter(const journal_entry& e, std::vector<emission>& out);
 
+  /// Entries read back that have not taken effect yet.
+  [[nodiscard]] std::size_t entries_due() const noexcept;
+
   void open(std::size_t view, const link_hello& hello);
   void acked(std::size_t view, const link_ack& ack);
   /// What is due on the link of a view now; empty if nothing may be sent. A flush with no panes still

@@ -1,6 +1,7 @@
 #include "pipeline/steps/steps.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace tidemill {
 namespace {
@@ -25,6 +26,8 @@ public:
 
   void apply(event_batch& batch, const table_set& tables, std::vector<cel::row_error>& failures) override {
     const auto& table = tables[s_.table];
+    if (!table)
+      throw std::logic_error{"table " + s_.table_name + " has no version yet"};
     resolve(*table);
     column keys;
     auto before = failures.size();

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "event/ids.hpp"
+#include "event/time.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace tidemill {
+
+/// What is known of one partition, for status, metrics, idleness and lead. Written by its worker and its
+/// source, read by anyone; each number is true by itself, not together with its neighbours.
+struct partition_board {
+  std::atomic<std::uint64_t> position{0}, lag{0};
+  std::atomic<std::int64_t> watermark{time_min.time_since_epoch().count()}; ///< microseconds
+  std::atomic<std::uint64_t> records{0}, dead{0}, future{0}, late{0}, panes{0}, restarts{0}, checkpoint{0};
+  std::atomic<std::int64_t> last_record{0}; ///< steady clock, nanoseconds: when the source last brought one
+  std::atomic<bool> replaying{true}, ended{false}, idle{false}, held_back{false}, running{false};
+  /// The records that the worker is applying right now, for finding the poisonous one. Equal: none.
+  std::atomic<std::uint64_t> applying_from{0}, applying_to{0};
+
+  [[nodiscard]] event_time watermark_time() const noexcept {
+    return event_time{microseconds{watermark.load(std::memory_order_relaxed)}};
+  }
+};
+
+struct source_board {
+  std::string name;
+  std::vector<std::unique_ptr<partition_board>> partitions;
+};
+
+struct view_board {
+  std::string name;
+  std::atomic<std::int64_t> watermark{time_min.time_since_epoch().count()};
+  std::atomic<std::uint64_t> rows_published{0}, windows_sealed{0}, restarts{0};
+  std::atomic<bool> recovering{true}, finished{false};
+  std::atomic<std::int64_t> newest_sealed{time_min.time_since_epoch().count()}; ///< window end
+};
+
+struct sink_board {
+  std::string name;
+  std::atomic<std::uint64_t> written{0}, failures{0};
+  std::atomic<std::int64_t> sealed{
+      time_min.time_since_epoch().count()};       ///< of a sealed sink: last window end
+  std::atomic<std::uint64_t> epoch{0}, offset{0}; ///< of a mirror: its position
+};
+
+/// Everything that status pages show. Problems are sentences by place; a place has at most one.
+class board {
+public:
+  std::vector<std::unique_ptr<source_board>> sources;
+  std::vector<std::unique_ptr<view_board>> views;
+  std::vector<std::unique_ptr<sink_board>> sinks;
+
+  /// Says what is wrong at a place; an empty text means it is well again.
+  void problem(const std::string& place, std::string text);
+  [[nodiscard]] std::map<std::string, std::string> problems() const;
+
+private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> problems_;
+};
+
+} // namespace tidemill

@@ -1,0 +1,338 @@
+// Step 3 of an event's walk: a batch and its partition.
+#include "actors/worker.hpp"
+
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace tidemill {
+
+partition_board& worker_state::shown() const {
+  return *s_.status->sources[s_.source]->partitions[to_index(s_.partition)];
+}
+
+void worker_state::start(worker_setup setup) {
+  s_ = std::move(setup);
+  const auto& source = s_.all->sources[s_.source];
+  open_.assign(source.views.size(), false);
+  acked_.assign(source.views.size(), 0);
+  flushed_.assign(source.views.size(), 0);
+  for (const auto& [index, handle] : s_.sinks)
+    sinks_.push_back({index, handle, std::nullopt, 0, 0});
+  restore();
+  shown().running = true;
+  last_save_ = self_->clock().now();
+  for (std::size_t v = 0; v < s_.views.size(); ++v)
+    view_up(v, s_.views[v]);
+  for (const auto& sink : sinks_)
+    caf::anon_send(sink.handle, atom::resume_v, std::uint32_t{to_index(s_.partition)}, sink.index,
+                   worker_actor{self_});
+  self_->delayed_send(self_, s_.flush, atom::beat_v);
+  show();
+  begin_if_ready();
+}
+
+void worker_state::restore() {
+  state_ = std::make_unique<partition>(s_.all, s_.source, s_.partition, s_.arrival_times, s_.find_table);
+  std::vector<std::string> warnings;
+  auto loaded = s_.checkpoints->load(s_.key, warnings);
+  for (const auto& w : warnings)
+    s_.status->problem(s_.key + " checkpoint", w);
+  if (!loaded)
+    throw std::runtime_error{loaded.error().text()};
+  const auto* c = loaded->get();
+  const auto& views = s_.all->sources[s_.source].views;
+  auto known = [&](const std::string& wanted) {
+    auto view = std::ranges::find(views, wanted, &view_plan::name);
+    auto saved = c->state_ids.find(wanted);
+    return view != views.end() && saved != c->state_ids.end() && saved->second == view->state_id;
+  };
+  auto restored =
+      c == nullptr ? state_->restore(s_.start, {}, known) : state_->restore(c->at, c->segments, known);
+  if (!restored)
+    throw std::runtime_error{restored.error().in(s_.key).text()};
+  if (c != nullptr)
+    saved_at_ = c->at;
+  auto opened = segment_log::open(s_.journal, {.segment_bytes = 1u << 20, .max_record = 1u << 20});
+  if (!opened)
+    throw std::runtime_error{opened.error().text()};
+  journal_ = std::move(*opened);
+  std::vector<journal_entry> entries;
+  auto from = c == nullptr ? journal_->begin() : c->journal;
+  if (from < journal_->begin())
+    throw std::runtime_error{"journal " + s_.journal.string() +
+                             " begins after the checkpoint: it was cut or replaced"};
+  auto read = journal_->read(from, [&](std::uint64_t, std::string_view bytes) {
+    auto e = decode_journal_entry(bytes);
+    if (!e)
+      throw std::runtime_error{e.error().in(s_.journal.string()).text()};
+    entries.push_back(std::move(*e));
+    return true;
+  });
+  if (!read)
+    throw std::runtime_error{read.error().text()};
+  state_->replay(std::move(entries));
+}
+
+/// Records may come once every link is open and every sink has said where it stands: before, nobody knows
+/// what is a replay.
+void worker_state::begin_if_ready() {
+  auto knows = std::ranges::all_of(sinks_, [](const sink_link& s) { return s.floor.has_value(); });
+  if (started_ || !knows || !links_open())
+    return;
+  started_ = true;
+  refresh_tables();
+  s_.ready(worker_actor{self_}, state_->read_position());
+}
+
+bool worker_state::links_open() const {
+  return std::ranges::all_of(open_, [](bool b) { return b; });
+}
+
+void worker_state::hello(std::size_t view, const link_hello& h) {
+  state_->open(view, h);
+  open_[view] = true;
+  acked_[view] = std::max(acked_[view], h.have.value_or(0));
+  begin_if_ready();
+}
+
+void worker_state::view_up(std::size_t view, caf::actor handle) {
+  s_.views[view] = std::move(handle);
+  caf::anon_send(s_.views[view], atom::open_v, std::uint32_t{to_index(s_.partition)}, s_.incarnation,
+                 worker_actor{self_});
+}
+
+void worker_state::resumed(std::size_t sink, offset upto) {
+  for (auto& s : sinks_)
+    if (s.index == sink && !s.floor) {
+      s.floor = s.durable = s.sent = upto;
+      state_->sink_holds(sink, upto);
+    }
+  begin_if_ready();
+}
+
+void worker_state::enter(journal_entry e) {
+  e.at = state_->entry_offset(e.kind);
+  auto appended = journal_->append(encode(e));
+  if (!appended)
+    throw std::runtime_error{appended.error().text()};
+  journal_dirty_ = true;
+  std::vector<emission> out;
+  state_->enter(e, out);
+  emit(std::move(out), nullptr);
+}
+
+/// What was computed with an entry may leave only after the entry is safe.
+void worker_state::sync_journal() {
+  if (!journal_dirty_)
+    return;
+  if (auto synced = journal_->sync(); !synced)
+    throw std::runtime_error{synced.error().text()};
+  journal_dirty_ = false;
+}
+
+void worker_state::refresh_tables() {
+  const auto& tables = s_.all->sources[s_.source].tables;
+  if (tables.empty() || !started_ || !state_->may_enter())
+    return;
+  last_tables_ = self_->clock().now();
+  auto newest = s_.table_versions();
+  if (!newest) {
+    s_.status->problem(s_.key + " tables", newest.error().text());
+    if (std::ranges::find(state_->table_versions(), "") != state_->table_versions().end())
+      throw std::runtime_error{newest.error().text()};
+    return;
+  }
+  s_.status->problem(s_.key + " tables", "");
+  for (std::size_t t = 0; t < tables.size(); ++t)
+    if ((*newest)[t] != state_->table_versions()[t])
+      enter({0, journal_entry::what::table, {}, t, (*newest)[t]});
+}
+
+void worker_state::apply(const work_ptr& w) {
+  if (draining_)
+    return; // undone: the source's thread has ended or will rewind
+  auto& b = shown();
+  b.idle = false;
+  auto careful =
+      s_.suspected.deaths > 1 && w->batch->begin < s_.suspected.to && w->batch->end > s_.suspected.from;
+  if (careful) {
+    apply_carefully(w);
+  } else {
+    std::vector<emission> out;
+    apply_piece(w->batch, out);
+    emit(std::move(out), w->token);
+  }
+  w->token->done();
+  ahead_.emplace_back(w->batch->end, w->batch->bytes);
+  ahead_bytes_ += w->batch->bytes;
+  held_.emplace_back(w->batch->end, w->token);
+  release_tokens();
+}
+
+void worker_state::apply_piece(const record_batch_ptr& batch, std::vector<emission>& out) {
+  auto& b = shown();
+  b.applying_from = batch->begin;
+  b.applying_to = std::max(batch->end, batch->begin + 1);
+  state_->apply(batch, out);
+  b.applying_from = b.applying_to = 0;
+}
+
+/// One record after the other, so that the one that kills us is known.
+void worker_state::apply_carefully(const work_ptr& w) {
+  std::vector<emission> out;
+  auto begin = w->batch->begin;
+  for (std::size_t i = 0; i < w->batch->records.size(); ++i) {
+    const auto& r = w->batch->records[i];
+    if (s_.suspected.skip == r.at && state_->may_enter()) {
+      enter({0, journal_entry::what::skip, {}, r.at, {}});
+      s_.suspected.skip.reset();
+    }
+    auto one = std::make_shared<record_batch>(*w->batch);
+    one->records = {r};
+    one->begin = begin;
+    one->end = i + 1 == w->batch->records.size() ? w->batch->end : r.end;
+    begin = one->end;
+    apply_piece(one, out);
+  }
+  if (w->batch->records.empty())
+    apply_piece(w->batch, out);
+  emit(std::move(out), w->token);
+}
+
+void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
+  if (sinks_.empty())
+    return;
+  sync_journal();
+  const auto& outputs = s_.all->sources[s_.source].outputs;
+  auto dead_letters = static_cast<std::uint32_t>(s_.all->sinks.size());
+  for (auto& sink : sinks_) {
+    auto w = std::make_shared<sink_work>();
+    w->batch.partition = s_.partition;
+    w->batch.upto = state_->position();
+    w->token = token;
+    for (const auto& e : out) {
+      const auto& o = outputs[e.output];
+      auto wanted = sink.index == dead_letters ? o.kind != output_kind::events
+                                               : std::ranges::find(o.sinks, sink.index) != o.sinks.end();
+      if (!wanted || e.id.at < *sink.floor)
+        continue;
+      w->batch.bytes += e.json.size();
+      w->batch.events.push_back({e.id, e.json});
+    }
+    if (w->batch.events.empty())
+      continue; // the offset alone follows with the next beat
+    sink.sent = w->batch.upto;
+    caf::anon_send(sink.handle, sink_work_ptr{std::move(w)}, sink.index, worker_actor{self_});
+  }
+}
+
+void worker_state::release_tokens() {
+  auto acked = acked_.empty() ? state_->position() : *std::ranges::min_element(acked_);
+  while (!ahead_.empty() && ahead_.front().first <= acked) {
+    ahead_bytes_ -= ahead_.front().second;
+    ahead_.pop_front();
+  }
+  while (!held_.empty() && (ahead_bytes_ <= s_.unacknowledged || held_.front().first <= acked))
+    held_.pop_front();
+}
+
+void worker_state::ended(offset at) {
+  if (at < state_->read_position() || state_->ended())
+    return;
+  end_ = at;
+}
+
+void worker_state::gap(offset wanted, offset available) {
+  throw std::runtime_error{
+      s_.key + ": records from offset " + std::to_string(wanted) + " to " + std::to_string(available) +
+      " are gone from the source; restore the input, or start with " + "an empty data folder"};
+}
+
+void worker_state::acked(std::size_t view, const link_ack& a) {
+  state_->acked(view, a);
+  acked_[view] = std::max(acked_[view], flushed_[view]);
+  release_tokens();
+}
+
+void worker_state::flush_views() {
+  for (std::size_t v = 0; v < s_.views.size(); ++v) {
+    if (state_->quiet(v))
+      continue;
+    auto pieces = state_->flush(v);
+    if (pieces.empty())
+      continue;
+    sync_journal();
+    flushed_[v] = pieces.back().upto;
+    caf::anon_send(s_.views[v], std::make_shared<const std::vector<link_flush>>(std::move(pieces)));
+  }
+}
+
+void worker_state::beat() {
+  if (!draining_)
+    self_->delayed_send(self_, s_.flush, atom::beat_v);
+  if (started_) {
+    if (end_ && !state_->ended() && state_->may_enter()) {
+      enter({0, journal_entry::what::end, {}, 0, {}});
+      end_.reset();
+    }
+    if (self_->clock().now() - last_tables_ > std::chrono::seconds{1})
+      refresh_tables();
+    look_for_idleness();
+    flush_views();
+    for (auto& sink : sinks_)
+      if (sink.sent < state_->position()) {
+        auto w = std::make_shared<sink_work>();
+        w->batch.partition = s_.partition;
+        w->batch.upto = sink.sent = state_->position();
+        caf::anon_send(sink.handle, sink_work_ptr{std::move(w)}, sink.index, worker_actor{self_});
+      }
+    save_if_due(false);
+  }
+  show();
+  if (draining_)
+    finish_drain();
+}
+
+void worker_state::show() {
+  auto& b = shown();
+  const auto& c = state_->counts();
+  b.position = state_->position();
+  b.watermark = state_->watermark().time_since_epoch().count();
+  b.records = c.records;
+  b.dead = c.dead;
+  b.future = c.future;
+  std::uint64_t late = 0;
+  for (auto n : c.late)
+    late += n;
+  b.late = late;
+  b.panes = state_->panes();
+  b.replaying = state_->replaying();
+  b.ended = state_->ended();
+}
+
+worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, worker_setup setup) {
+  self->set_exception_handler(describe_exception);
+  auto& state = self->state;
+  state.start(std::move(setup));
+  return {
+      [=](const work_ptr& w) { self->state.apply(w); },
+      [=](atom::ended, std::uint64_t at) { self->state.ended(at); },
+      [=](atom::gap, std::uint64_t wanted, std::uint64_t available) { self->state.gap(wanted, available); },
+      [=](std::uint32_t view, const link_hello& h) { self->state.hello(view, h); },
+      [=](std::uint32_t view, const link_ack& a) { self->state.acked(view, a); },
+      [=](atom::view_up, std::uint32_t view, const caf::actor& handle) { self->state.view_up(view, handle); },
+      [=](atom::resume, std::uint32_t sink, std::uint64_t upto) { self->state.resumed(sink, upto); },
+      [=](atom::durable, std::uint32_t sink, std::uint64_t upto) { self->state.durable(sink, upto); },
+      [=](atom::saved, std::uint64_t at, std::uint64_t needed, std::uint64_t journal) {
+        self->state.saved(at, needed, journal);
+      },
+      [=](atom::beat) { self->state.beat(); },
+      [=](atom::drain) { self->state.drain(); },
+  };
+}
+
+} // namespace tidemill

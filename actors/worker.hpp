@@ -1,0 +1,135 @@
+#pragma once
+
+#include "actors/board.hpp"
+#include "actors/messages.hpp"
+#include "pipeline/partition.hpp"
+#include "storage/checkpoint/checkpoint_store.hpp"
+#include "storage/log/segment_log.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <deque>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tidemill {
+
+/// Records of a worker that died while applying them.
+struct suspects {
+  offset from = 0, to = 0;
+  std::uint32_t deaths = 0;   ///< 2 or more: apply record by record, so that the next death names one
+  std::optional<offset> skip; ///< this record alone has killed a worker: dead letter
+};
+
+/// In a `saved` message: the checkpoint could not be stored.
+inline constexpr offset checkpoint_failed = ~offset{0};
+
+/// An exception of a handler as an error with its text; for `set_exception_handler`.
+caf::error describe_exception(std::exception_ptr& e);
+
+/// What a worker needs; the same for every incarnation but for the last members.
+struct worker_setup {
+  std::shared_ptr<const plan> all;
+  std::size_t source = 0;
+  partition_id partition{};
+  bool arrival_times = false;
+  std::string key;               ///< of its checkpoints: `clicks/3`
+  std::string identity;          ///< of its source
+  offset start = 0;              ///< without a checkpoint
+  std::filesystem::path journal; ///< folder
+  checkpoint_store* checkpoints = nullptr;
+  caf::actor saver;              ///< writes checkpoints
+  std::vector<caf::actor> views; ///< of this source, by index
+  std::vector<std::pair<std::uint32_t, caf::actor>>
+      sinks; ///< event sinks that this source feeds, with their index
+  partition::table_finder find_table;
+  std::function<result<std::vector<std::string>>()> table_versions; ///< the newest version of every table
+  std::chrono::milliseconds flush{100}, checkpoint{5'000};
+  std::size_t unacknowledged =
+      64u << 20; ///< bytes of records that may run ahead of what views have acknowledged
+  std::shared_ptr<board> status;
+  /// Tells the source's thread where to go on, and whom to feed. Any thread.
+  std::function<void(worker_actor, offset)> ready;
+  /// Lets a source forget what lies before this offset.
+  std::function<void(offset)> release;
+
+  std::uint64_t incarnation = 0;
+  suspects suspected;
+  caf::actor supervisor;
+};
+
+/// What a worker does besides its `partition`: journals, sends, acknowledges, saves. See `worker_actor`.
+class worker_state {
+public:
+  static inline const char* name = "worker";
+  explicit worker_state(worker_actor::pointer self) : self_(self) {}
+
+  void start(worker_setup setup);
+  void apply(const work_ptr& w);
+  void ended(offset at);
+  void gap(offset wanted, offset available);
+  void hello(std::size_t view, const link_hello& h);
+  void acked(std::size_t view, const link_ack& a);
+  void view_up(std::size_t view, caf::actor handle);
+  void resumed(std::size_t sink, offset upto);
+  void durable(std::size_t sink, offset upto);
+  void saved(offset at, offset needed, std::uint64_t journal);
+  void beat();
+  void drain();
+
+private:
+  struct sink_link {
+    std::uint32_t index;
+    caf::actor handle;
+    std::optional<offset> floor; ///< the sink held this when we started; nothing: hasn't said
+    offset sent = 0, durable = 0;
+  };
+  void restore();
+  void begin_if_ready();
+  void enter(journal_entry e);
+  void refresh_tables();
+  void apply_carefully(const work_ptr& w);
+  void apply_piece(const record_batch_ptr& b, std::vector<emission>& out);
+  void emit(std::vector<emission> out, const token_ptr& token);
+  void flush_views();
+  void sync_journal();
+  void look_for_idleness();
+  void save_if_due(bool now);
+  void hand_over_checkpoint();
+  void release_tokens();
+  void show();
+  void finish_drain();
+  [[nodiscard]] bool links_open() const;
+  [[nodiscard]] partition_board& shown() const;
+
+  worker_actor::pointer self_;
+  worker_setup s_;
+  std::unique_ptr<partition> state_;
+  std::unique_ptr<segment_log> journal_;
+  bool journal_dirty_ = false;
+  bool started_ = false, tables_known_ = false, draining_ = false;
+  std::optional<offset> end_; ///< the source has said so, the entry is not taken yet
+  std::vector<sink_link> sinks_;
+  std::vector<bool> open_;                           ///< links, by view
+  std::vector<offset> acked_, flushed_;              ///< by view
+  std::deque<std::pair<offset, token_ptr>> held_;    ///< credits kept until views have caught up
+  std::deque<std::pair<offset, std::size_t>> ahead_; ///< bytes per batch, not yet acknowledged
+  std::size_t ahead_bytes_ = 0;
+  std::optional<checkpoint> pending_; ///< waits for its sinks
+  bool saving_ = false;
+  std::optional<offset> saved_at_;
+  std::chrono::steady_clock::time_point last_save_{}, last_entry_{}, idle_since_{};
+  std::chrono::steady_clock::time_point last_tables_{};
+};
+
+worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self, worker_setup setup);
+
+} // namespace tidemill

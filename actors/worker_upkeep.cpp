@@ -1,0 +1,123 @@
+// What a worker does between batches: idleness, checkpoints, the end.
+#include "actors/worker.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace tidemill {
+namespace {
+
+std::chrono::steady_clock::time_point from_board(const std::atomic<std::int64_t>& nanoseconds) {
+  return std::chrono::steady_clock::time_point{
+      std::chrono::nanoseconds{nanoseconds.load(std::memory_order_relaxed)}};
+}
+
+} // namespace
+
+/// A partition whose source has had nothing for `idle` follows the slowest active one; if all are idle, event
+/// time goes on with the clock, so that the last windows close. The decision reads the clock and its
+/// neighbours; the entry makes it repeatable.
+void worker_state::look_for_idleness() {
+  const auto& idle = s_.all->sources[s_.source].idle;
+  auto now = std::chrono::steady_clock::now();
+  auto& mine = shown();
+  if (!idle || state_->ended() || mine.held_back || !state_->may_enter())
+    return;
+  auto quiet_for = now - from_board(mine.last_record);
+  mine.idle = quiet_for >= *idle;
+  if (!mine.idle || now - last_entry_ < std::chrono::seconds{1})
+    return;
+  auto slowest_active = time_max, newest = time_min;
+  std::chrono::steady_clock::duration all_quiet_for = quiet_for;
+  for (const auto& p : s_.status->sources[s_.source]->partitions) {
+    if (p->ended)
+      continue;
+    newest = std::max(newest, p->watermark_time());
+    all_quiet_for = std::min(all_quiet_for, now - from_board(p->last_record));
+    if (!p->idle)
+      slowest_active = std::min(slowest_active, p->watermark_time());
+  }
+  auto target = slowest_active;
+  if (slowest_active == time_max) {
+    if (newest == time_min)
+      return; // nobody has seen an event yet: there is no time to go on with
+    auto since = std::max(idle_since_, now - all_quiet_for);
+    idle_since_ = now;
+    target = newest + std::chrono::duration_cast<microseconds>(now - since);
+  }
+  if (target == time_min || target <= state_->watermark())
+    return;
+  last_entry_ = now;
+  enter({0, journal_entry::what::advance, target, 0, {}});
+}
+
+void worker_state::save_if_due(bool now) {
+  auto at = state_->position();
+  if (saving_ || pending_ || saved_at_ == at)
+    return;
+  if (!now && self_->clock().now() - last_save_ < s_.checkpoint)
+    return;
+  last_save_ = self_->clock().now();
+  sync_journal();
+  checkpoint c;
+  c.at = at;
+  c.journal = journal_->end() - state_->entries_due();
+  c.source = s_.identity;
+  for (const auto& view : s_.all->sources[s_.source].views)
+    c.state_ids[view.name] = view.state_id;
+  c.tables = state_->table_versions();
+  c.segments = state_->snapshot();
+  pending_ = std::move(c);
+  hand_over_checkpoint();
+}
+
+/// A checkpoint must not be ahead of what its sinks hold durably: a replay from it would skip their tail.
+void worker_state::hand_over_checkpoint() {
+  if (!pending_ ||
+      !std::ranges::all_of(sinks_, [&](const sink_link& s) { return s.durable >= pending_->at; }))
+    return;
+  for (const auto& s : sinks_)
+    pending_->sinks[std::to_string(s.index)] = s.durable;
+  saving_ = true;
+  caf::anon_send(s_.saver, atom::saved_v, s_.key, std::make_shared<const checkpoint>(std::move(*pending_)),
+                 worker_actor{self_});
+  pending_.reset();
+}
+
+void worker_state::durable(std::size_t sink, offset upto) {
+  for (auto& s : sinks_)
+    if (s.index == sink)
+      s.durable = std::max(s.durable, upto);
+  hand_over_checkpoint();
+}
+
+void worker_state::saved(offset at, offset needed, std::uint64_t journal) {
+  saving_ = false;
+  if (at == checkpoint_failed)
+    return;
+  saved_at_ = at;
+  shown().checkpoint = at;
+  (void)journal_->drop_below(journal); // whole segments only; a failure costs space, not safety
+  s_.release(needed);
+}
+
+/// The last words: everything is flushed, saved, and then the supervisor hears `drained`.
+void worker_state::drain() {
+  draining_ = true;
+  held_.clear();
+  beat();
+}
+
+void worker_state::finish_drain() {
+  auto done = !started_ || (saved_at_ == state_->position() && !saving_ && !pending_);
+  if (!done) {
+    save_if_due(true);
+    self_->delayed_send(self_, std::chrono::milliseconds{20}, atom::beat_v);
+    return;
+  }
+  shown().running = false;
+  self_->quit();
+}
+
+} // namespace tidemill
