@@ -83,12 +83,8 @@ value call_optional(fn f, arguments args) {
   switch (f) {
   case fn::has_value:
     return o->held != nullptr;
-  case fn::value_of:
+  default: // `or` and `orValue` are the interpreter's: they are lazy
     return o->held ? *o->held : failure("optional.none() has no value");
-  case fn::or_:
-    return args[1]->get_if<optional_value>() ? (o->held ? *args[0] : *args[1]) : no_overload();
-  default:
-    return o->held ? *o->held : *args[1];
   }
 }
 
@@ -144,11 +140,8 @@ value call_collection(fn f, arguments args, budget& left) {
     return one ? some(*args[0]) : no_overload();
   case fn::optional_of_non_zero:
     return !one ? no_overload() : is_zero(*args[0]) ? none() : some(*args[0]);
-  case fn::has_value:
-  case fn::value_of:
-    return one ? call_optional(f, args) : no_overload();
   default:
-    return one ? no_overload() : call_optional(f, args);
+    return one ? call_optional(f, args) : no_overload();
   }
 }
 

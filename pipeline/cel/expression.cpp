@@ -1,5 +1,6 @@
 #include "pipeline/cel/expression.hpp"
 
+#include "pipeline/cel/columns.hpp"
 #include "pipeline/cel/compiler.hpp"
 #include "pipeline/cel/expression_impl.hpp"
 #include "pipeline/cel/interpreter.hpp"
@@ -39,21 +40,7 @@ value expression::evaluate(std::span<const value> slots) const {
 
 void expression::evaluate(const event_batch& batch, const selection& rows, column& out,
                           std::vector<row_error>& errors) const {
-  const auto& p = *impl_->compiled;
-  out = column{p.root->of};
-  out.resize(batch.rows());
-  interpreter run{p.locals};
-  for (auto row : rows) {
-    run.set_row(batch, row);
-    budget left;
-    auto v = run.run(*p.root, left);
-    if (v.is_error())
-      errors.push_back({row, v.as_error()});
-    if (v.is_error())
-      out.set_null(row);
-    else
-      out.set(row, v);
-  }
+  evaluate_columns(*impl_->compiled, batch, rows, out, errors);
 }
 
 } // namespace tidemill::cel

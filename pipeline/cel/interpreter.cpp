@@ -87,7 +87,28 @@ value interpreter::mismatch(std::string_view name, place at, arguments args,
   return error{errc::evaluation, text + at_place(at)};
 }
 
+/// `or` and `orValue` don't look at the other side if there is a value.
+value interpreter::optional_or(const code& c) {
+  value room;
+  const auto* first = operand(*c.args[0], room);
+  if (first->is_error())
+    return *first;
+  const auto* o = first->get_if<optional_value>();
+  if (!o || c.args.size() != 2)
+    return mismatch(c.name, c.at, {&first, 1}, c.args);
+  if (o->held)
+    return c.function == fn::or_ ? *first : *o->held;
+  auto other = eval(*c.args[1]);
+  if (c.function == fn::or_ && !other.is_error() && !other.get_if<optional_value>()) {
+    std::array<const value*, 2> args{first, &other};
+    return mismatch(c.name, c.at, args, c.args);
+  }
+  return other;
+}
+
 value interpreter::call_function(const code& c) {
+  if (c.function == fn::or_ || c.function == fn::or_value)
+    return optional_or(c);
   constexpr std::size_t few = 4;
   std::array<value, few> rooms;
   std::array<const value*, few> near;

@@ -36,6 +36,7 @@ private:
   const value* operand(const code& c, value& room);
   value slot(const code& c) const;
   value call_function(const code& c);
+  value optional_or(const code& c);
   value logic(const code& c);
   value ternary(const code& c);
   value list(const code& c);
