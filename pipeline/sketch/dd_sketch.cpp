@@ -43,6 +43,14 @@ constexpr auto middles = [] {
 }();
 
 constexpr std::int32_t round_to = 32; // dense ranges grow by whole groups of buckets
+static_assert(dd_sketch::last_key <= std::numeric_limits<std::int16_t>::max());
+
+// Distinct arrays, which lets the compiler add several counts at a time.
+void add_counts(std::uint64_t* __restrict into, const std::uint64_t* __restrict from,
+                std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; ++i)
+    into[i] += from[i];
+}
 
 } // namespace
 
@@ -80,54 +88,56 @@ void dd_sketch::add(double x) {
 }
 
 void dd_sketch::add_at(std::int32_t key, std::uint64_t n) {
-  if (counts_ == nullptr && add_sparse(key, n))
+  if (!dense() && add_sparse(key, n))
     return;
-  if (counts_ == nullptr)
+  if (!dense())
     make_dense(key, key);
-  if (key < first_ || key >= first_ + used_)
-    widen(std::min(key, first_), std::max(key, first_ + used_ - 1));
+  if (key < first_ || key > last())
+    widen(std::min(key, first_), std::max(key, last()));
   counts_[static_cast<std::size_t>(key - first_)] += n;
 }
 
 // False: no room in this form.
 bool dd_sketch::add_sparse(std::int32_t key, std::uint64_t n) {
-  auto* end = cells_.get() + used_;
-  auto* at =
-      std::lower_bound(cells_.get(), end, key, [](const cell& c, std::int32_t k) { return c.key < k; });
-  if (at != end && at->key == key) {
-    if (n > std::numeric_limits<std::uint32_t>::max() - at->count)
-      return false;
-    at->count += static_cast<std::uint32_t>(n);
+  auto wanted = static_cast<std::int16_t>(key);
+  auto at =
+      static_cast<std::size_t>(std::lower_bound(keys_.get(), keys_.get() + used_, wanted) - keys_.get());
+  if (at < used_ && keys_[at] == wanted) {
+    counts_[at] += n;
     return true;
   }
-  if (used_ == sparse_limit || n > std::numeric_limits<std::uint32_t>::max())
+  if (used_ == sparse_limit)
     return false;
-  auto place_of_new = at - cells_.get();
   if (used_ == room_) {
-    room_ = static_cast<std::uint16_t>(room_ == 0 ? 4 : room_ * 2);
-    auto larger = std::make_unique<cell[]>(room_);
-    std::copy(cells_.get(), end, larger.get());
-    cells_ = std::move(larger);
+    auto more = room_ == 0 ? 4u : room_ * 2u;
+    auto keys = std::make_unique_for_overwrite<std::int16_t[]>(more);
+    auto counts = std::make_unique_for_overwrite<std::uint64_t[]>(more);
+    std::copy_n(keys_.get(), used_, keys.get());
+    std::copy_n(counts_.get(), used_, counts.get());
+    keys_ = std::move(keys);
+    counts_ = std::move(counts);
+    room_ = static_cast<std::uint16_t>(more);
   }
-  at = cells_.get() + place_of_new;
-  std::copy_backward(at, cells_.get() + used_, cells_.get() + used_ + 1);
-  *at = {key, static_cast<std::uint32_t>(n)};
+  std::copy_backward(keys_.get() + at, keys_.get() + used_, keys_.get() + used_ + 1);
+  std::copy_backward(counts_.get() + at, counts_.get() + used_, counts_.get() + used_ + 1);
+  keys_[at] = wanted;
+  counts_[at] = n;
   ++used_;
   return true;
 }
 
 // Turns to the dense form, with room for the buckets `low` … `high` and those in use.
 void dd_sketch::make_dense(std::int32_t low, std::int32_t high) {
-  auto cells = std::move(cells_);
-  auto used = used_;
-  if (used > 0) {
-    low = std::min(low, cells[0].key);
-    high = std::max(high, cells[used - 1].key);
-  }
+  auto keys = std::move(keys_);
+  auto counts = std::move(counts_);
+  std::size_t used = used_;
   used_ = room_ = 0;
-  widen(low, high);
+  if (used > 0)
+    widen(std::min<std::int32_t>(low, keys[0]), std::max<std::int32_t>(high, keys[used - 1]));
+  else
+    widen(low, high);
   for (std::size_t i = 0; i < used; ++i)
-    counts_[static_cast<std::size_t>(cells[i].key - first_)] = cells[i].count;
+    counts_[static_cast<std::size_t>(keys[i] - first_)] = counts[i];
 }
 
 // Makes room for the buckets `low` … `high`, which include those there are.
@@ -145,38 +155,49 @@ void dd_sketch::widen(std::int32_t low, std::int32_t high) {
 template <class Each>
 void dd_sketch::for_each(Each each) const {
   for (std::size_t i = 0; i < used_; ++i)
-    if (counts_ == nullptr)
-      each(cells_[i].key, std::uint64_t{cells_[i].count});
-    else if (counts_[i] != 0)
-      each(first_ + static_cast<std::int32_t>(i), counts_[i]);
+    if (counts_[i] != 0)
+      each(keys_ != nullptr ? keys_[i] : first_ + static_cast<std::int32_t>(i), counts_[i]);
 }
 
 void dd_sketch::merge(const dd_sketch& other) {
   if (other.count_ == 0)
     return;
-  min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
-  max_ = count_ == 0 ? other.max_ : std::max(max_, other.max_);
+  if (count_ == 0)
+    return copy(other);
+  min_ = std::min(min_, other.min_);
+  max_ = std::max(max_, other.max_);
   count_ += other.count_;
-  if (other.counts_ != nullptr) {
-    // Once, not bucket by bucket; the loop below then is a plain sum of two arrays.
-    auto last = other.first_ + other.used_ - 1;
-    if (counts_ == nullptr)
-      make_dense(other.first_, last);
-    else if (other.first_ < first_ || last >= first_ + used_)
-      widen(std::min(first_, other.first_), std::max(first_ + used_ - 1, last));
-    auto* into = counts_.get() + (other.first_ - first_);
-    for (std::size_t i = 0; i < other.used_; ++i)
-      into[i] += other.counts_[i];
-    return;
+  if (!other.dense())
+    return other.for_each([&](std::int32_t key, std::uint64_t n) { add_at(key, n); });
+  if (!dense())
+    make_dense(other.first_, other.last());
+  else if (other.first_ < first_ || other.last() > last())
+    widen(std::min(first_, other.first_), std::max(last(), other.last()));
+  add_counts(counts_.get() + (other.first_ - first_), other.counts_.get(), other.used_);
+}
+
+void dd_sketch::copy(const dd_sketch& other) {
+  auto size = std::max(other.used_, other.room_);
+  keys_ = nullptr;
+  if (other.keys_ != nullptr) {
+    keys_ = std::make_unique_for_overwrite<std::int16_t[]>(size);
+    std::copy_n(other.keys_.get(), other.used_, keys_.get());
   }
-  other.for_each([&](std::int32_t key, std::uint64_t n) { add_at(key, n); });
+  counts_ = std::make_unique_for_overwrite<std::uint64_t[]>(size);
+  std::copy_n(other.counts_.get(), other.used_, counts_.get());
+  count_ = other.count_;
+  min_ = other.min_;
+  max_ = other.max_;
+  first_ = other.first_;
+  used_ = other.used_;
+  room_ = other.room_;
 }
 
 double dd_sketch::quantile(double q) const {
-  auto last = static_cast<double>(count_ - 1);
-  if (q * last >= last)
+  auto highest = static_cast<double>(count_ - 1);
+  if (q * highest >= highest)
     return max_;
-  auto rank = static_cast<std::uint64_t>(q * last);
+  auto rank = static_cast<std::uint64_t>(q * highest);
   if (rank == 0)
     return min_;
   auto answer = last_key;
@@ -238,7 +259,7 @@ bool dd_sketch::load(byte_reader& in) {
 }
 
 std::size_t dd_sketch::heap_bytes() const noexcept {
-  return counts_ != nullptr ? used_ * sizeof(std::uint64_t) : room_ * sizeof(cell);
+  return dense() ? used_ * sizeof(std::uint64_t) : room_ * (sizeof(std::uint64_t) + sizeof(std::int16_t));
 }
 
 } // namespace tidemill

@@ -45,22 +45,21 @@ public:
   [[nodiscard]] static double value_of(std::int32_t key) noexcept;
 
 private:
-  struct cell {
-    std::int32_t key;
-    std::uint32_t count;
-  };
   void add_at(std::int32_t key, std::uint64_t n);
   bool add_sparse(std::int32_t key, std::uint64_t n);
   void make_dense(std::int32_t low, std::int32_t high);
   void widen(std::int32_t low, std::int32_t high);
+  void copy(const dd_sketch& other);
+  [[nodiscard]] bool dense() const noexcept { return keys_ == nullptr && counts_ != nullptr; }
+  [[nodiscard]] std::int32_t last() const noexcept { return first_ + used_ - 1; }
   template <class Each>
   void for_each(Each each) const;
 
-  std::unique_ptr<cell[]> cells_;           // sparse: `used_` of `room_` cells, ascending
-  std::unique_ptr<std::uint64_t[]> counts_; // dense: `used_` counts from `first_` on
+  std::unique_ptr<std::int16_t[]> keys_;    // sparse only: `used_` of `room_` in ascending order
+  std::unique_ptr<std::uint64_t[]> counts_; // sparse: beside `keys_`; dense: `used_` counts from `first_` on
   std::uint64_t count_ = 0;
   double min_ = 0, max_ = 0; // if count_ > 0
-  std::int32_t first_ = 0;
+  std::int32_t first_ = 0;   // dense only
   std::uint16_t used_ = 0, room_ = 0;
 };
 

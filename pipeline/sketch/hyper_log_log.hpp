@@ -38,6 +38,7 @@ private:
   void add_entry(std::uint32_t entry);
   void grow_table();
   void make_dense();
+  void copy(const hyper_log_log& other);
   bool load_sparse(byte_reader& in);
   bool load_dense(byte_reader& in);
 
