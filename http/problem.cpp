@@ -10,6 +10,8 @@ std::string_view reason_phrase(int number) noexcept {
     return "OK";
   case 202:
     return "Accepted";
+  case 204:
+    return "No Content";
   case 304:
     return "Not Modified";
   case 400:

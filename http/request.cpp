@@ -159,6 +159,8 @@ http_method parse_method(std::string_view text) noexcept {
     return http_method::get;
   if (text == "HEAD")
     return http_method::head;
+  if (text == "OPTIONS")
+    return http_method::options;
   return text == "POST" ? http_method::post : http_method::other;
 }
 

@@ -28,7 +28,7 @@ struct request_target {
 /// Encodes a text so that it can stand in a path segment or a query value.
 [[nodiscard]] std::string percent_encode(std::string_view text);
 
-enum class http_method { get, head, post, other };
+enum class http_method { get, head, post, options, other };
 [[nodiscard]] http_method parse_method(std::string_view text) noexcept;
 
 /// A request without its body: all that routes look at.

@@ -278,6 +278,32 @@ route_post(const server_content* content, const http_request& request, std::uint
           names_of(content->sources, [](const served_source& s) -> std::string_view { return s.name; }));
 }
 
+std::optional<http_response> preflight(const http_request& request, const std::vector<std::string>& origins) {
+  if (request.method != http_method::options || !request.has_origin)
+    return std::nullopt;
+  http_response r{204, {}, {}, {}};
+  allow_reading(r, request, origins);
+  if (r.fields.size() > 1) {
+    r.fields.emplace_back("Access-Control-Allow-Methods", "GET, HEAD, POST");
+    r.fields.emplace_back("Access-Control-Allow-Headers", "Content-Type, If-None-Match");
+    r.fields.emplace_back("Access-Control-Max-Age", "600");
+  }
+  return r;
+}
+
+void allow_reading(http_response& response, const http_request& request,
+                   const std::vector<std::string>& origins) {
+  if (origins.empty() || !request.has_origin)
+    return;
+  response.fields.emplace_back("Vary", "Origin");
+  for (const auto& origin : origins)
+    if (same_word(origin, request.origin)) {
+      response.fields.emplace_back("Access-Control-Allow-Origin", request.origin);
+      response.fields.emplace_back("Access-Control-Expose-Headers", "ETag, Tidemill-As-Of, Tidemill-Partial");
+      return;
+    }
+}
+
 http_response ingest(const ingest_target& target, std::string_view body) {
   const auto records = split_records(target.format, body);
   if (!records)

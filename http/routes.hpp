@@ -16,6 +16,14 @@ namespace tidemill {
 [[nodiscard]] http_response answer(const server_content* content, const http_request& request,
                                    event_time now);
 
+/// The answer to a browser that asks whether a page of another origin may send what it is about to send.
+/// Nothing if the request is no such question.
+[[nodiscard]] std::optional<http_response> preflight(const http_request& request,
+                                                     const std::vector<std::string>& origins);
+/// Lets pages of a listed origin read the answer.
+void allow_reading(http_response& response, const http_request& request,
+                   const std::vector<std::string>& origins);
+
 /// Where the body of a POST goes.
 struct ingest_target {
   const served_source* source = nullptr;

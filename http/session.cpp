@@ -92,6 +92,7 @@ private:
     stage_ = stage::head;
     searched_ = 0;
     head_request_ = false;
+    asked_ = {};
     if (in_.capacity() > (16u << 10) && in_.size() < in_.capacity() / 4)
       in_.shrink_to_fit();
     deadline_ =
@@ -171,6 +172,10 @@ private:
     if (head.websocket && request.method == http_method::get && request.target.path == websocket_path)
       return upgrade(request.versioned);
     in_.erase(0, head_size);
+    asked_.has_origin = request.has_origin;
+    asked_.origin = request.origin;
+    if (auto allowed = preflight(request, state().settings.origins))
+      return respond(std::move(*allowed));
     content_ = state().content.load();
     if (request.method == http_method::post) {
       auto routed = route_post(content_.get(), request, head.content_length);
@@ -254,6 +259,7 @@ private:
       ++state().errors;
     content_ = nullptr;
     closing_ = closing_ || state().stopping;
+    allow_reading(response, asked_, state().settings.origins);
     out_head_ = header_of(response);
     out_body_ = head_request_ || response.status == 304 ? std::string{} : std::move(response.body);
     if (!share_.resize(out_body_.size()) && response.status < 400)
@@ -271,7 +277,7 @@ private:
     out += "\r\nServer: tidemill\r\nX-Content-Type-Options: nosniff\r\n";
     if (!lane_.date.empty())
       out += "Date: " + lane_.date + "\r\n";
-    if (response.status != 304)
+    if (response.status != 304 && response.status != 204)
       out += "Content-Type: " + response.content_type +
              "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\n";
     for (const auto& [name, text] : response.fields)
@@ -313,6 +319,7 @@ private:
   std::size_t searched_ = 0, served_ = 0, discarded_ = 0;
   bool closing_ = false, head_request_ = false;
   std::shared_ptr<const server_content> content_; ///< keeps `target_` alive
+  http_request asked_;                            ///< who asked, for what the answer may let it read
   ingest_target target_;
   std::uint64_t length_ = 0;
 };

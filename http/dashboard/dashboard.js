@@ -29,7 +29,7 @@ const shape = views => JSON.stringify(views.map(v => [v.name, v.columns, v.by, v
 const words = {
   live: () => 'live',
   connecting: () => 'connecting',
-  reconnecting: delay => `reconnecting in ${formatSpan(delay)}`,
+  reconnecting: delay => delay < 1500 ? 'reconnecting' : `reconnecting in ${formatSpan(delay)}`,
   stale: quiet => `nothing heard for ${formatSpan(quiet)}`,
   stopped: reason => reason || 'stopped',
 };

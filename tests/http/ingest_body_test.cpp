@@ -143,11 +143,12 @@ TEST_CASE("content types choose the format") {
 TEST_CASE("no mutation of a body crashes the scanner, and both forms agree") {
   std::mt19937_64 random{11};
   const std::string seed = R"({"a":[1,-2.5e3,true,null,"x\u00e9\n"],"b":{"c":"é","d":{}}})";
+  const std::string alphabet = "{}[],:\"\\0123456789eE+-. \x80\xC3ntf";
   int accepted = 0;
   for (int i = 0; i < 20'000; ++i) {
     auto text = seed;
     for (int n = static_cast<int>(random() % 3); n > 0; --n)
-      text[random() % text.size()] = "{}[],:\"\\0123456789eE+-. \x80\xC3ntf"[random() % 33];
+      text[random() % text.size()] = alphabet[random() % alphabet.size()];
     const bool line = split_records(body_format::ndjson, text).has_value();
     const bool element = split_records(body_format::json_array, "[" + text + "]").has_value();
     const bool value_read = parse_json(text).has_value();

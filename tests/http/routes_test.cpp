@@ -246,6 +246,21 @@ TEST_CASE("the dashboard is served from memory under a strict policy") {
   CHECK(answer(&t.content, again, at(0)).status == 304);
 }
 
+TEST_CASE("pages of listed origins may read answers, others may not") {
+  const std::vector<std::string> origins{"https://app.example"};
+  auto r = request("/v1/sources/a/events", http_method::options);
+  CHECK_FALSE(preflight(r, origins));
+  r.has_origin = true;
+  r.origin = "https://app.example";
+  const auto allowed = preflight(r, origins);
+  CHECK(allowed->status == 204);
+  CHECK(field_of(*allowed, "Access-Control-Allow-Origin") == "https://app.example");
+  CHECK(field_of(*allowed, "Access-Control-Allow-Methods") == "GET, HEAD, POST");
+  r.origin = "https://app.example.evil";
+  CHECK(field_of(*preflight(r, origins), "Access-Control-Allow-Origin").empty());
+  CHECK(preflight(r, {})->fields.empty());
+}
+
 TEST_CASE("a POST is decided by its header alone") {
   server_content content;
   content.sources.push_back({"clicks", 100, {}});

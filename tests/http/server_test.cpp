@@ -201,6 +201,25 @@ TEST_CASE("a body is refused before it is read if it is too long or of the wrong
   CHECK(source.records.empty());
 }
 
+TEST_CASE("a listed origin may read and post from its pages") {
+  running_server s;
+  held_source source;
+  s.settings.origins = {"https://app.example"};
+  s.content.sources.push_back(source.served());
+  s.start();
+  peer p(s.port());
+  p.send("OPTIONS /v1/sources/clicks/events HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\n"
+         "Access-Control-Request-Method: POST\r\n\r\n" +
+         post("{}", "Content-Type: application/x-ndjson\r\nOrigin: https://app.example\r\n") + livez);
+  const auto asked = p.answer();
+  CHECK(status_in(asked) == 204);
+  CHECK(asked.find("Content-Length") == std::string::npos);
+  const auto posted = p.answer();
+  CHECK(status_in(posted) == 202);
+  CHECK(posted.find("Access-Control-Allow-Origin: https://app.example\r\n") != std::string::npos);
+  CHECK(p.answer().find("Access-Control") == std::string::npos);
+}
+
 TEST_CASE("Expect: 100-continue is answered, then the body is taken, then the next request") {
   running_server s;
   held_source source;
