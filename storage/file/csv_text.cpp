@@ -1,7 +1,6 @@
 #include "storage/file/csv_text.hpp"
 
 #include "event/json_parse.hpp"
-#include "event/json_tokens.hpp"
 
 #include <algorithm>
 
@@ -12,6 +11,60 @@ bool needs_quotes(std::string_view text) noexcept {
   return text.empty() || text.front() == ' ' || text.back() == ' ' ||
          text.find_first_of(",\"\r\n\t") != text.npos;
 }
+
+/// Cuts the members out of a JSON object, whose texts stay as they are. Nested values are only followed by
+/// their brackets and quotes: they come from our own writer.
+class object_text {
+public:
+  explicit object_text(std::string_view text) : text_(text) {}
+
+  [[nodiscard]] bool take(char c) noexcept {
+    skip_blanks();
+    if (text_.empty() || text_.front() != c)
+      return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  /// The next value; empty if there is none.
+  [[nodiscard]] std::string_view take_value() noexcept {
+    skip_blanks();
+    std::size_t length = 0, depth = 0;
+    do {
+      auto c = length < text_.size() ? text_[length] : '\0';
+      if (c == '"')
+        length = end_of_string(length);
+      else if (c == '{' || c == '[')
+        ++depth, ++length;
+      else if ((c == '}' || c == ']') && depth > 0)
+        --depth, ++length;
+      else
+        length = depth > 0 ? length + 1 : end_of_scalar(length);
+    } while (depth > 0 && length < text_.size());
+    auto value = text_.substr(0, depth > 0 || length > text_.size() ? 0 : length);
+    text_.remove_prefix(value.size());
+    return value;
+  }
+  [[nodiscard]] bool at_end() noexcept {
+    skip_blanks();
+    return text_.empty();
+  }
+
+private:
+  void skip_blanks() noexcept {
+    text_.remove_prefix(std::min(text_.find_first_not_of(" \t\r\n"), text_.size()));
+  }
+  /// Behind the closing quote; beyond the text if there is none.
+  [[nodiscard]] std::size_t end_of_string(std::size_t at) const noexcept {
+    for (++at; at < text_.size() && text_[at] != '"'; ++at)
+      at += text_[at] == '\\';
+    return at + 1;
+  }
+  [[nodiscard]] std::size_t end_of_scalar(std::size_t at) const noexcept {
+    return std::min(text_.find_first_of(",:{}[]\" \t\r\n", at), text_.size());
+  }
+
+  std::string_view text_;
+};
 
 /// The text of a JSON string token; `room` holds it if it had escapes.
 result<std::string_view> plain(std::string_view token, std::string& room) {
@@ -55,7 +108,6 @@ void append_csv_value(std::string& out, const value& v) {
 
 struct json_to_csv::impl {
   std::vector<std::string> columns;
-  json_scanner scanner;
   std::vector<std::string_view> tokens; ///< of each column; empty: absent
   std::string room;
 
@@ -65,30 +117,28 @@ struct json_to_csv::impl {
 /// Finds the token of each column; the first of several equal keys counts.
 status json_to_csv::impl::find_tokens(std::string_view json) {
   tokens.assign(columns.size(), {});
-  error why;
-  if (!scanner.scan(json, why))
-    return why;
-  json_cursor at{json, scanner};
-  if (!at.skip_char('{', why))
-    return why;
-  for (auto first = true; at.peek() != '}'; first = false) {
-    if (!first && !at.skip_char(',', why))
-      return why;
-    if (at.peek() != '"')
-      return at.expected("a key");
-    std::string_view quoted, token;
-    if (!at.skip_value(quoted, why))
-      return why;
+  error malformed{errc::event_malformed,
+                  "an event for CSV is no JSON object: " + std::string{json.substr(0, 100)}};
+  object_text text{json};
+  if (!text.take('{'))
+    return malformed;
+  for (auto first = true; !text.take('}'); first = false) {
+    if (!first && !text.take(','))
+      return malformed;
+    auto quoted = text.take_value();
+    if (!quoted.starts_with('"'))
+      return malformed;
     TIDEMILL_TRY(auto key, plain(quoted, room));
-    auto column = std::find(columns.begin(), columns.end(), key) - columns.begin();
-    if (!at.skip_char(':', why) || !at.skip_value(token, why))
-      return why;
-    if (auto i = static_cast<std::size_t>(column); i < columns.size() && tokens[i].empty())
-      tokens[i] = token;
+    auto column = static_cast<std::size_t>(std::find(columns.begin(), columns.end(), key) - columns.begin());
+    auto has_value = text.take(':');
+    auto token = text.take_value();
+    if (!has_value || token.empty())
+      return malformed;
+    if (column < columns.size() && tokens[column].empty())
+      tokens[column] = token;
   }
-  at.advance();
-  if (!at.at_end())
-    return at.expected("the end");
+  if (!text.at_end())
+    return malformed;
   return {};
 }
 

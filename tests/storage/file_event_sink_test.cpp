@@ -184,14 +184,18 @@ TEST_CASE("CSV takes the declared columns, quotes by RFC 4180 and keeps every di
   }
   file_event_sink sink{out, columns};
   resumed(sink);
-  REQUIRE(sink.write(batch(0, 3, {R"({"\u0069d": "plain"})"})));
-  auto bad = sink.write(batch(0, 4, {R"({"id": 1)"}));
-  CHECK(bad.error().code() == errc::event_malformed);
+  REQUIRE(sink.write(batch(0, 3, {R"( { "\u0069d" : "plain" , "text":[ "]", {"a\"}":1} ] } )"})));
+  for (auto bad :
+       {"", "{", "[1]", R"({"id": 1)", R"({"id" 1})", R"({"id": })", R"({"id": "1})", R"({"id": [1})",
+        R"({"id": 1 "b": 2})", R"({id: 1})", R"({"id": 1} x)", R"({"id": "\q"})", R"({"id": "1\)"}) {
+    INFO(bad);
+    CHECK(sink.write(batch(0, 4, {bad})).error().code() == errc::event_malformed);
+  }
   CHECK(slurp(out) == "id,\"a,b\",text,list\n"
                       "12345678901234567890.123456789,true,\"say \"\"hi\"\"\n\xc3\xa9\",\n"
                       "\" pad\",,\"\",\"[1, {\"\"x\"\": \"\"y,z\"\"}]\"\n"
                       ",,,\n"
-                      "plain,,,\n");
+                      "plain,,\"[ \"\"]\"\", {\"\"a\\\"\"}\"\":1} ]\",\n");
 }
 
 TEST_CASE("on a full disk a write changes nothing, and the same batch goes in later") {
