@@ -48,6 +48,9 @@ public:
 /// count() · count_if(bool) · sum(int|uint|double|decimal|duration) · avg(the same; double, of decimal
 /// decimal, of duration duration) · min/max(any ordered type) · distinct(any scalar) ·
 /// quantile(int|uint|double, q in [0, 1])
+/// Integer, decimal and duration sums are exact on the way; a result out of range is null. NaN is a number to
+/// sum and avg, one value to distinct, and skipped by min, max and quantile. Averages round half away from
+/// zero.
 [[nodiscard]] result<std::unique_ptr<const aggregate>> make_aggregate(std::string_view function,
                                                                       const std::optional<type>& argument,
                                                                       const std::vector<value>& parameters);

@@ -12,13 +12,13 @@ namespace tidemill {
 ///
 /// The prediction is the mean of values at the same hour (UTC) on the same sort of day, working day or
 /// weekend; an exponential mean of all values where there is none yet. The mean of recent absolute errors
-/// (rate 1/15) is set against the long mean and deviation of older ones (rate max(1/6400, 1/n)): its normal
-/// tail probability, on a log scale down to 1e-10, is the score. The long mean is the idea of Numenta's
-/// anomaly likelihood (Lavin and Ahmad 2015). The first 30 values score 0 unless the next rule holds. A value
-/// beyond all earlier ones by more than `tolerance` of their range scores 1. Scores below `threshold` are
-/// reported as 0, and so are the `refractory` values after a reported one.
+/// (rate 1/15) is set against mean and deviation of older ones (rate max(1/6400, 1/n)), as in Numenta's
+/// anomaly likelihood (Lavin and Ahmad 2015): the normal tail probability, on a log scale from 1 to 1e-10, is
+/// the score from 0 to 1. The first 31 values have none. A value beyond all earlier ones by more than
+/// `tolerance` of their range scores
+/// 1. Scores below `threshold` are reported as 0, and so are the `refractory` values after a reported one.
 ///
-/// Constant memory, about 0.5 KB; constant time, dominated by one erfc and one log. NaN scores 0 and changes
+/// Constant memory, about 0.6 KB; constant time, mostly one erfc and one log. NaN scores 0 and changes
 /// nothing; magnitudes are limited to 1e150.
 class seasonal_profile final : public detector {
 public:

@@ -14,8 +14,8 @@ namespace tidemill {
 /// Up to 384 hashes are kept nearly whole (26 bits of index, then a rank; Heule et al. 2013), so small counts
 /// are exact but for a chance of n²/2^27. Beyond, 4096 registers of a byte: relative standard
 /// error 1.04/√4096 = 1.6 %. The form and the contents follow from the set of hashes alone: neither order nor
-/// cuts nor merges change a bit. Heap: none when empty, 4 bytes a slot of a half to three quarters full
-/// table, at most 4 KiB. Hashes must be uniform 64-bit values. May be moved by memcpy.
+/// cuts nor merges change a bit. Heap: none when empty, then a table at least 3/8 full of 4 bytes each, 4 KiB
+/// at most. Hashes must be uniform 64-bit values. May be moved by memcpy.
 class hyper_log_log {
 public:
   static constexpr unsigned precision = 12;
