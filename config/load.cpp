@@ -1,0 +1,317 @@
+#include "config/load.hpp"
+
+#include "config/scalar.hpp"
+#include "config/settings.hpp"
+#include "config/source_text.hpp"
+#include "config/suggest.hpp"
+#include "config/yaml_node.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
+namespace tidemill {
+namespace {
+
+const std::vector<field_spec>& top_fields() {
+  static const std::vector<field_spec> all{
+      {.name = "pipeline", .type = field_type::text, .text = "Its name.", .foreign = {"name", "id"}},
+      {.name = "sources", .type = field_type::sections, .text = "", .foreign = {"source", "inputs", "input"}},
+      {.name = "tables",
+       .type = field_type::sections,
+       .text = "",
+       .foreign = {"table", "lookups", "enrichment_tables", "caches", "cache_resources"}},
+      {.name = "streams",
+       .type = field_type::sections,
+       .text = "",
+       .foreign = {"stream", "transforms", "pipelines", "processors", "queries"}},
+      {.name = "views",
+       .type = field_type::sections,
+       .text = "",
+       .foreign = {"view", "aggregations", "windows", "materialized_views"}},
+      {.name = "alerts", .type = field_type::sections, .text = "", .foreign = {"rules"}},
+      {.name = "sinks", .type = field_type::sections, .text = "", .foreign = {"sink", "outputs", "output"}},
+      {.name = "serve",
+       .type = field_type::section,
+       .text = "",
+       .foreign = {"http", "server", "api", "listen"}},
+      {.name = "engine",
+       .type = field_type::section,
+       .text = "",
+       .foreign = {"settings", "runtime", "options", "global", "config"}}};
+  return all;
+}
+
+const std::vector<field_spec>& stream_fields() {
+  static const std::vector<field_spec> all{
+      {.name = "from",
+       .type = field_type::reference,
+       .text = "a source or another stream",
+       .required = true,
+       .foreign = {"input", "inputs", "source", "sources"}},
+      {.name = "steps",
+       .type = field_type::texts,
+       .text = "what is done to its events, in order",
+       .foreign = {"transforms", "processors", "pipeline", "operators", "stages"}}};
+  return all;
+}
+
+const std::vector<std::pair<std::string_view, std::string_view>>& foreign_steps() {
+  static const std::vector<std::pair<std::string_view, std::string_view>> all{
+      {"where", "filter"},  {"reject", "filter"}, {"map", "set"},     {"mapping", "set"},
+      {"eval", "set"},      {"compute", "set"},   {"let", "set"},     {"remap", "set"},
+      {"enrich", "lookup"}, {"join", "lookup"},   {"select", "keep"}, {"project", "keep"},
+      {"exclude", "drop"},  {"remove", "drop"}};
+  return all;
+}
+
+class loader {
+public:
+  loader(const yaml_document& document, const catalogue& known, const environment_lookup& environment,
+         loaded& out)
+      : reader_(known, environment, document.incomplete, out.diagnostics), known_(known), out_(out.pipeline) {
+  }
+
+  void read(const yaml_node& root) {
+    if (root.of != yaml_node::kind::map) {
+      reader_.fault(root.at, "", "expected a pipeline, found something else",
+                    "a pipeline has the keys pipeline, sources, streams, views, sinks, serve");
+      return;
+    }
+    for (const auto& [key, node] : root.entries)
+      top(*key, *node);
+    if (root.find("pipeline") == nullptr && !named_ && !reader_.incomplete())
+      reader_.fault({1, 1}, "", "missing key \"pipeline\"", "pipeline: the name of this pipeline");
+    if (root.find("sources") == nullptr && !has_sources_ && !reader_.incomplete())
+      reader_.fault({1, 1}, "", "missing key \"sources\"", "without a source nothing happens");
+    if (root.find("serve") == nullptr)
+      out_.serve = reader_.defaults(*known_.serve);
+    if (root.find("engine") == nullptr)
+      out_.engine = reader_.defaults(*known_.engine);
+  }
+
+private:
+  void top(const yaml_node& key, const yaml_node& node) {
+    const auto& name = key.text;
+    if (name == "pipeline") {
+      pipeline_name(node);
+    } else if (name == "sources") {
+      components_of(name, node, known_.sources, out_.sources);
+    } else if (name == "tables") {
+      components_of(name, node, known_.tables, out_.tables);
+    } else if (name == "sinks") {
+      components_of(name, node, known_.sinks, out_.sinks);
+    } else if (name == "streams") {
+      each(name, node, [this](auto& k, auto& n, auto& path) { stream(k, n, path); });
+    } else if (name == "views") {
+      each(name, node, [this](auto& k, auto& n, auto& path) {
+        out_.views.push_back({{k.text, k.at}, reader_.read(n, *known_.view, k.at, path)});
+      });
+    } else if (name == "serve" || name == "engine") {
+      section(key, node);
+    } else if (name == "alerts") {
+      reader_.fault(key.at, name, "alerts are not available in this version",
+                    "remove the section; a view with `where` or `score` shows what happens");
+    } else if (!name.starts_with("x-")) {
+      auto meant = reader_.unknown_key(key, "", top_fields());
+      named_ |= meant == "pipeline";
+      has_sources_ |= meant == "sources";
+    }
+  }
+
+  void pipeline_name(const yaml_node& node) {
+    auto name = reader_.text(node, "pipeline", "the name of the pipeline");
+    if (!name)
+      return;
+    auto letters = name->text;
+    std::replace(letters.begin() + 1, letters.end(), '-', '_');
+    if (!is_identifier(letters))
+      reader_.fault(name->at, "pipeline",
+                    quoted_for_message(name->text) +
+                        " can't be a name: lower-case letters, digits, - and _ make one, no digit first",
+                    "write " + as_identifier(name->text));
+    out_.name = std::move(name->text);
+  }
+
+  /// Calls `f` for each entry of a map of names; an empty section is none.
+  template <class F>
+  void each(const std::string& section, const yaml_node& node, F f) {
+    if (node.of == yaml_node::kind::null || node.of == yaml_node::kind::spoiled)
+      return;
+    if (node.of != yaml_node::kind::map) {
+      reader_.fault(node.at, section, "expected a map of names to settings, found something else",
+                    node.of == yaml_node::kind::sequence
+                        ? "each entry has its name as key: write \"name:\", not \"-\""
+                        : "");
+      return;
+    }
+    for (const auto& [key, child] : node.entries) {
+      auto path = section + '.' + key->text;
+      reader_.check_name(*key, path, false);
+      if (child->of != yaml_node::kind::spoiled)
+        f(*key, *child, path);
+    }
+  }
+
+  void components_of(const std::string& section, const yaml_node& node, const std::vector<const spec*>& specs,
+                     std::vector<component>& out) {
+    each(section, node, [&](const yaml_node& key, const yaml_node& child, const std::string& path) {
+      const auto* s = component_type(key, child, path, specs);
+      if (s != nullptr)
+        out.push_back(
+            {{key.text, key.at}, std::string{s->name}, reader_.read(child, *s, key.at, path, true)});
+    });
+  }
+
+  // The spec that `type` names; null with a fault.
+  const spec* component_type(const yaml_node& key, const yaml_node& node, const std::string& path,
+                             const std::vector<const spec*>& specs) {
+    if (node.of != yaml_node::kind::map) {
+      if (node.of != yaml_node::kind::null || !reader_.incomplete())
+        reader_.fault(node.at, path, "expected settings",
+                      "write it like " + std::string{specs.front()->example});
+      return nullptr;
+    }
+    const auto* type = node.find("type");
+    if (type == nullptr) {
+      std::string all;
+      for (const auto* s : specs)
+        all += (all.empty() ? "type: " : " | ") + std::string{s->name};
+      if (!reader_.incomplete())
+        reader_.fault(key.at, path, "missing key \"type\"", all);
+      return nullptr;
+    }
+    auto name = reader_.text(*type, path + ".type", "a type");
+    if (!name)
+      return nullptr;
+    const auto* s = find_spec(specs, name->text);
+    if (s == nullptr)
+      reader_.fault(name->at, path + ".type", "unknown type " + quoted_for_message(name->text),
+                    suggestion(name->text, names_of(specs)));
+    return s;
+  }
+
+  void stream(const yaml_node& key, const yaml_node& node, const std::string& path) {
+    stream_definition s{{key.text, key.at}, {}, {}};
+    if (node.of != yaml_node::kind::map) {
+      if (node.of != yaml_node::kind::null || !reader_.incomplete())
+        reader_.fault(node.at, path, "expected settings",
+                      "write it like {from: clicks, steps: [filter: 'x > 0']}");
+      return;
+    }
+    bool has_from = false;
+    for (const auto& [name, child] : node.entries) {
+      if (name->text == "from") {
+        has_from = true;
+        if (auto from = reader_.text(*child, path + ".from", "the name of a source or a stream"))
+          s.from = *std::move(from);
+      } else if (name->text == "steps") {
+        steps(*child, path + ".steps", s.steps);
+      } else {
+        has_from |= reader_.unknown_key(*name, path, stream_fields()) == "from";
+      }
+    }
+    if (!has_from && !reader_.incomplete())
+      reader_.fault(key.at, path, "missing key \"from\"", "from: a source or another stream");
+    out_.streams.push_back(std::move(s));
+  }
+
+  void steps(const yaml_node& node, const std::string& path, std::vector<component>& out) {
+    if (node.of == yaml_node::kind::null || node.of == yaml_node::kind::spoiled)
+      return;
+    if (node.of != yaml_node::kind::sequence) {
+      reader_.fault(node.at, path, "expected a list of steps",
+                    node.of == yaml_node::kind::map ? "steps have an order: write \"- \" before each" : "");
+      return;
+    }
+    for (std::size_t i = 0; i < node.items.size(); ++i)
+      step(*node.items[i], path + '[' + std::to_string(i) + ']', out);
+  }
+
+  void step(const yaml_node& node, const std::string& path, std::vector<component>& out) {
+    if (node.of == yaml_node::kind::spoiled)
+      return;
+    if (node.of != yaml_node::kind::map) {
+      reader_.fault(node.at, path, "expected a step with its settings",
+                    "write it like - filter: 'status != 0'");
+      return;
+    }
+    if (node.entries.size() > 1)
+      reader_.fault(node.entries[1].first->at, path,
+                    "a step has one key, and " + quoted_for_message(node.entries[0].first->text) +
+                        " stands here already",
+                    "write \"- \" before " + quoted_for_message(node.entries[1].first->text));
+    for (const auto& [key, child] : node.entries) {
+      const auto* s = find_spec(known_.steps, key->text);
+      if (s != nullptr)
+        out.push_back({{"", key->at}, std::string{s->name}, step_settings(*key, *child, *s, path)});
+      else
+        unknown_step(*key, path);
+    }
+  }
+
+  options step_settings(const yaml_node& key, const yaml_node& node, const spec& s, const std::string& path) {
+    return reader_.read(node, s, key.at, is_inline(s) ? path : path + '.' + key.text);
+  }
+
+  void unknown_step(const yaml_node& key, const std::string& path) {
+    auto hint = suggestion(key.text, names_of(known_.steps));
+    for (auto [word, name] : foreign_steps())
+      if (word == key.text && find_spec(known_.steps, name) != nullptr)
+        hint = "did you mean \"" + std::string{name} + "\"?";
+    reader_.fault(key.at, path, "unknown step " + quoted_for_message(key.text), std::move(hint));
+  }
+
+  void section(const yaml_node& key, const yaml_node& node) {
+    const auto& s = key.text == "serve" ? *known_.serve : *known_.engine;
+    auto& out = key.text == "serve" ? out_.serve : out_.engine;
+    out = node.of == yaml_node::kind::null ? reader_.defaults(s) : reader_.read(node, s, key.at, key.text);
+    out.at = key.at;
+  }
+
+  settings_reader reader_;
+  const catalogue& known_;
+  definition& out_;
+  bool named_ = false, has_sources_ = false;
+};
+
+} // namespace
+
+loaded load_text(std::string_view text, std::string file, const environment_lookup& environment,
+                 const catalogue& known) {
+  loaded out;
+  out.pipeline.file = std::move(file);
+  auto document = parse_yaml(text, out.diagnostics);
+  if (document.root)
+    loader{document, known, environment, out}.read(*document.root);
+  else if (out.diagnostics.empty())
+    out.diagnostics.push_back(
+        {severity::error, {}, {}, "the file is empty", "a pipeline has at least a source"});
+  std::stable_sort(out.diagnostics.begin(), out.diagnostics.end(),
+                   [](const diagnostic& a, const diagnostic& b) { return a.at < b.at; });
+  return out;
+}
+
+loaded load_file(const std::string& path, const environment_lookup& environment) {
+  auto unreadable = [&] {
+    auto why = std::error_code{errno, std::generic_category()}.message();
+    loaded out;
+    out.pipeline.file = path;
+    out.diagnostics.push_back({severity::error, {}, {}, "the file can't be read: " + why, ""});
+    return out;
+  };
+  errno = 0;
+  std::ifstream in{path, std::ios::binary};
+  if (!in)
+    return unreadable();
+  // One byte more than is allowed, so that a larger file is recognised.
+  std::string text(yaml_max_bytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad() || (in.fail() && !in.eof()))
+    return unreadable();
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return load_text(text, path, environment);
+}
+
+} // namespace tidemill
