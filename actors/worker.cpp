@@ -28,7 +28,7 @@ void worker_state::start(worker_setup setup) {
   for (std::size_t v = 0; v < s_.views.size(); ++v)
     view_up(v, s_.views[v]);
   for (const auto& sink : sinks_)
-    caf::anon_send(sink.handle, atom::resume_v, std::uint32_t{to_index(s_.partition)}, sink.index,
+    caf::anon_send(sink.handle, atom::resume_v, std::uint32_t{to_index(at_sinks())}, sink.index,
                    worker_actor{self_});
   self_->delayed_send(self_, s_.flush, atom::beat_v);
   show();
@@ -211,7 +211,7 @@ void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
   auto dead_letters = static_cast<std::uint32_t>(s_.all->sinks.size());
   for (auto& sink : sinks_) {
     auto w = std::make_shared<sink_work>();
-    w->batch.partition = s_.partition;
+    w->batch.partition = at_sinks();
     w->batch.upto = state_->position();
     w->token = token;
     for (const auto& e : out) {
@@ -221,7 +221,7 @@ void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
       if (!wanted || e.id.at < *sink.floor)
         continue;
       w->batch.bytes += e.json.size();
-      w->batch.events.push_back({e.id, e.json});
+      w->batch.events.push_back({e.id, e.json, o.name});
     }
     if (w->batch.events.empty())
       continue; // the offset alone follows with the next beat
@@ -286,7 +286,7 @@ void worker_state::beat() {
     for (auto& sink : sinks_)
       if (sink.sent < state_->position()) {
         auto w = std::make_shared<sink_work>();
-        w->batch.partition = s_.partition;
+        w->batch.partition = at_sinks();
         w->batch.upto = sink.sent = state_->position();
         caf::anon_send(sink.handle, sink_work_ptr{std::move(w)}, sink.index, worker_actor{self_});
       }

@@ -50,6 +50,8 @@ struct worker_setup {
   std::vector<caf::actor> views; ///< of this source, by index
   std::vector<std::pair<std::uint32_t, caf::actor>>
       sinks; ///< event sinks that this source feeds, with their index
+  std::uint32_t sink_base =
+      0; ///< sinks know this worker's partition as `sink_base` + its own: sources may share them
   partition::table_finder find_table;
   std::function<result<std::vector<std::string>>()> table_versions; ///< the newest version of every table
   std::chrono::milliseconds flush{100}, checkpoint{5'000};
@@ -108,6 +110,9 @@ private:
   void show();
   void finish_drain();
   [[nodiscard]] bool links_open() const;
+  [[nodiscard]] partition_id at_sinks() const noexcept {
+    return static_cast<partition_id>(s_.sink_base + to_index(s_.partition));
+  }
   [[nodiscard]] partition_board& shown() const;
 
   worker_actor::pointer self_;

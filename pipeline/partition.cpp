@@ -138,6 +138,7 @@ struct partition::impl {
     const auto& column = events.columns[source.time_slot];
     const auto& values = column.as<timestamp>();
     events.times.resize(events.rows());
+    events.selected.clear();
     for (std::uint32_t row = 0; row < events.rows(); ++row) {
       if (column.is_null(row)) {
         refused.push_back(

@@ -65,9 +65,9 @@ schema generated_schema() {
     return field{name, type{k, nullable}, {}, time_format::rfc3339};
   };
   return schema{{of("ts", kind::timestamp), of("user", kind::string), of("session", kind::string),
-                 of("ip", kind::string), of("page", kind::string), of("section", kind::string),
-                 of("status", kind::integer), of("bytes", kind::integer), of("took_ms", kind::real),
-                 of("referrer", kind::string, true), of("agent", kind::string)}};
+                 of("ip", kind::string), of("page", kind::string), of("status", kind::integer),
+                 of("bytes", kind::integer), of("took_ms", kind::real), of("referrer", kind::string, true),
+                 of("agent", kind::string)}};
 }
 
 schema plan_compiler::read_schema(const component& c, const format_options& format) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tidemill {
@@ -15,6 +16,7 @@ namespace tidemill {
 struct outgoing_event {
   event_id id;
   std::string json;
+  std::string_view stream = {}; ///< the name of its stream, which lives as long as the pipeline's plan
 };
 
 /// Events of one partition up to an offset. `upto` moves also when there are no events.

@@ -228,7 +228,8 @@ void recovery_world::take(std::size_t p, const std::vector<emission>& out) {
     if (outputs[e.output].kind == output_kind::events && e.id.at >= w.sink_floor) {
       auto [it, fresh] = sink_[p].emplace(e.id.at, e.json);
       if (!fresh)
-        fail("event written twice");
+        fail("event " + std::to_string(e.id.at) + " of partition " + std::to_string(p) +
+             " written twice: " + e.json + " / " + it->second);
     }
   if (w.state->position() > sink_upto_[p])
     sink_upto_[p] = w.state->position();
@@ -244,7 +245,7 @@ void recovery_world::process(std::size_t p) {
     return;
   if (w.state->table_versions()[0].empty() && w.state->may_enter())
     enter(p, {0, journal_entry::what::table, {}, 0, "v" + std::to_string(table_version_)});
-  if (w.state->table_versions()[0].empty() && checkpoints_[p].at == 0 && journals_[p].empty())
+  if (w.state->table_versions()[0].empty())
     return; // as the worker: no record before its tables
   std::vector<emission> out;
   w.state->apply(batch(p, first, to), out);
@@ -311,7 +312,7 @@ void recovery_world::publish(std::size_t v, const view_tick& t) {
 void recovery_world::tick(std::size_t v) {
   auto t = shards_[v].state->tick(pick(2) == 0);
   view_logs_[v].insert(view_logs_[v].end(), t.log.begin(), t.log.end());
-  if (pick(10) == 0) { // dies after the log, before anyone hears of it
+  if (!draining_ && pick(10) == 0) { // dies after the log, before anyone hears of it
     ++seen_.crashes;
     return start_view(v);
   }
@@ -426,6 +427,7 @@ std::string recovery_world::run(int steps) {
 }
 
 void recovery_world::drain() {
+  draining_ = true;
   available_.assign(partitions, records_each);
   for (int round = 0; round < 80; ++round)
     for (std::size_t p = 0; p < partitions; ++p) {
@@ -444,8 +446,15 @@ void recovery_world::drain() {
     }
   for (std::size_t v = 0; v < shards_.size(); ++v) {
     read(v);
-    if (!shards_[v].state->finished())
-      fail("not everything is sealed after the drain");
+    if (!shards_[v].state->finished()) {
+      std::string where = "not everything is sealed after the drain:";
+      for (std::size_t p = 0; p < partitions; ++p)
+        where += " " + std::to_string(workers_[p].state->position()) + "/" +
+                 std::to_string(records_[p].back().end) + (workers_[p].state->ended() ? " ended" : "") +
+                 (workers_[p].state->replaying() ? " replaying" : "") +
+                 (workers_[p].state->may_enter() ? "" : " may not enter");
+      fail(where);
+    }
   }
 }
 

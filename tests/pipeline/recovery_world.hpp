@@ -97,6 +97,7 @@ private:
   // What readers have seen, ever.
   std::vector<std::map<std::string, std::int64_t>> highest_;
   std::vector<std::map<std::string, row_ptr>> final_;
+  bool draining_ = false;
   std::string wrong_;
   totals seen_;
 };

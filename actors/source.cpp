@@ -1,0 +1,143 @@
+#include "actors/source.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace tidemill {
+namespace {
+
+std::int64_t steady_now() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
+constexpr std::chrono::milliseconds poll_wait{20}, longest_backoff{2'000};
+
+} // namespace
+
+source_runner::source_runner(std::unique_ptr<record_source> source, settings s, std::shared_ptr<board> shared,
+                             std::size_t shown, std::function<void(error)> failed)
+    : source_(std::move(source)), s_(s), status_(std::move(shared)), shown_(shown),
+      failed_(std::move(failed)), lanes_(source_->partitions()), orders_(source_->partitions()) {}
+
+source_runner::~source_runner() {
+  stop();
+}
+
+void source_runner::start() {
+  thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+}
+
+void source_runner::stop() {
+  thread_.request_stop();
+  source_->wake();
+  wake_->fetch_add(1);
+  wake_->notify_all();
+  if (thread_.joinable())
+    thread_.join();
+}
+
+void source_runner::route(partition_id p, worker_actor to, offset at) {
+  {
+    std::lock_guard lock{mutex_};
+    orders_[to_index(p)] = order{std::move(to), at};
+  }
+  wake_->fetch_add(1);
+  wake_->notify_all();
+  source_->wake();
+}
+
+partition_board& source_runner::shown(std::size_t p) const {
+  return *status_->sources[shown_]->partitions[p];
+}
+
+status source_runner::take_orders() {
+  std::vector<std::optional<order>> orders(lanes_.size());
+  {
+    std::lock_guard lock{mutex_};
+    orders.swap(orders_);
+  }
+  for (std::size_t p = 0; p < orders.size(); ++p) {
+    if (!orders[p])
+      continue;
+    TIDEMILL_CHECK(source_->seek(static_cast<partition_id>(p), orders[p]->at));
+    lanes_[p] = {orders[p]->to, std::make_shared<credit_gate>(s_.batches, s_.bytes, wake_), false};
+    shown(p).last_record = steady_now();
+  }
+  return {};
+}
+
+/// Partitions with credit that don't lead the slowest by more than `max_lead`.
+std::vector<partition_id> source_runner::wanted() {
+  auto slowest = time_max;
+  for (std::size_t p = 0; p < lanes_.size(); ++p)
+    if (const auto& b = shown(p); !b.ended && !b.idle && !lanes_[p].ended)
+      slowest = std::min(slowest, b.watermark_time());
+  std::vector<partition_id> all;
+  for (std::size_t p = 0; p < lanes_.size(); ++p) {
+    auto& to = lanes_[p];
+    auto credit = to.gate && !to.ended && to.gate->available();
+    auto leads = !s_.aligned && slowest != time_min && shown(p).watermark_time() > slowest + s_.max_lead;
+    shown(p).held_back = to.gate && !to.ended && (!credit || leads);
+    shown(p).lag = source_->lag(static_cast<partition_id>(p));
+    if (credit && !leads)
+      all.push_back(static_cast<partition_id>(p));
+  }
+  return all;
+}
+
+void source_runner::deliver(const polled& what) {
+  if (const auto* batch = std::get_if<record_batch_ptr>(&what)) {
+    auto p = to_index((*batch)->partition);
+    auto& to = lanes_[p];
+    if (!(*batch)->records.empty())
+      shown(p).last_record = steady_now();
+    auto token = std::make_shared<const credit_token>(to.gate, (*batch)->bytes);
+    caf::anon_send(to.to, std::make_shared<const work>(work{*batch, std::move(token)}));
+  } else if (const auto* end = std::get_if<polled_end>(&what)) {
+    auto& to = lanes_[to_index(end->partition)];
+    to.ended = true;
+    caf::anon_send(to.to, atom::ended_v, std::uint64_t{end->at});
+  } else if (const auto* gap = std::get_if<polled_gap>(&what)) {
+    auto& to = lanes_[to_index(gap->partition)];
+    to.ended = true;
+    caf::anon_send(to.to, atom::gap_v, std::uint64_t{gap->wanted}, std::uint64_t{gap->available});
+  }
+}
+
+void source_runner::run(const std::stop_token& stop) {
+  const auto place = "sources." + status_->sources[shown_]->name;
+  std::chrono::milliseconds backoff{0};
+  std::vector<polled> got;
+  while (!stop.stop_requested()) {
+    auto seen = wake_->load();
+    auto done = take_orders();
+    auto partitions = wanted();
+    if (done && partitions.empty()) {
+      // Nobody has credit: wait for a release. A lead may shrink without one, hence not for ever.
+      for (int i = 0; i < 10 && wake_->load() == seen && !stop.stop_requested(); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+      continue;
+    }
+    got.clear();
+    if (done)
+      done = source_->poll(partitions, s_.poll_bytes, poll_wait, got);
+    for (const auto& what : got)
+      deliver(what);
+    if (done) {
+      if (backoff.count() > 0)
+        status_->problem(place, "");
+      backoff = std::chrono::milliseconds{0};
+      continue;
+    }
+    status_->problem(place, done.error().text());
+    if (done.error().code() != errc::unavailable)
+      return failed_(done.error().in(place));
+    backoff = std::clamp(backoff * 2, std::chrono::milliseconds{50}, longest_backoff);
+    for (auto until = std::chrono::steady_clock::now() + backoff;
+         std::chrono::steady_clock::now() < until && !stop.stop_requested();)
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
+}
+
+} // namespace tidemill
