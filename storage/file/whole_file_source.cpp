@@ -12,14 +12,12 @@ class whole_file_source final : public record_source {
 public:
   whole_file_source(file_source_settings settings, std::vector<input_file> files)
       : settings_(std::move(settings)), timer_(settings_.clock) {
+    auto content = content_text(files, settings_, false);
     for (auto& f : files) {
       f.base = 0;
       parts_.push_back({.file = std::move(f), .reader = record_reader{settings_.format}});
-      content_files_.push_back(parts_.back().file);
     }
-    identity_ = "file " + settings_.path + " files=" + std::to_string(parts_.size()) +
-                " content=" + content_text(content_files_, settings_, false);
-    content_files_.clear();
+    identity_ = "file " + settings_.path + " files=" + std::to_string(parts_.size()) + " content=" + content;
   }
 
   std::uint32_t partitions() const noexcept override { return static_cast<std::uint32_t>(parts_.size()); }
@@ -105,7 +103,6 @@ private:
   file_source_settings settings_;
   source_timer timer_;
   std::vector<lane> parts_;
-  std::vector<input_file> content_files_;
   std::string identity_;
 };
 
