@@ -175,23 +175,19 @@ private:
     auto to = rows_.at(field);
     if (to.as.of.is(kind::string)) {
       if (text.find('\\') == npos)
-        return store_text(to, text, text_life::batch, why);
+        return to.put(text);
       unescape(text, buffer_);
-      return is_utf8(buffer_) ? store_text(to, buffer_, text_life::record, why)
-                              : store_text(to, text, text_life::batch, why);
+      return to.put(is_utf8(buffer_) ? to.to.memory().copy(buffer_) : text);
     }
     if (to.as.of.is(kind::integer))
-      return text == "-" ? rows_.null(field, "is -", why) : store_text(to, text, text_life::batch, why);
+      return text == "-" ? rows_.null(field, "is -", why) : read_integer_(to, text, text_life::batch, why);
     auto time = parse_apache_time(text);
-    if (time)
-      to.to.as<timestamp>()[to.row] = *time;
-    else
-      why = time.error().in(to.as.name);
-    return time.has_value();
+    return time ? to.put(*time) : cell_refused(to, time.error(), why);
   }
 
   row_writer rows_;
   std::vector<std::size_t> source_; // per needed field: its part of the line
+  text_cell_reader read_integer_ = text_reader(kind::integer);
   std::string buffer_;
 };
 

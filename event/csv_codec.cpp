@@ -25,6 +25,8 @@ public:
   csv_codec(const format_options& options, const schema& fields, std::vector<bool> needed)
       : rows_(fields, std::move(needed), options.max_record), delimiter_(options.delimiter),
         with_header_(options.header) {
+    for (const auto& f : fields.fields())
+      readers_.push_back(text_reader(f.of));
     if (!with_header_)
       bind(options.columns);
   }
@@ -45,6 +47,7 @@ private:
   row_writer rows_;
   char delimiter_;
   bool with_header_;
+  std::vector<text_cell_reader> readers_;     // per field
   std::shared_ptr<const std::string> header_; // what the columns were bound by
   std::size_t width_ = 0;
   std::vector<std::size_t> source_; // per needed field: its column, or none
@@ -122,7 +125,7 @@ bool csv_codec::store_empty(std::uint32_t field, bool quoted, error& why) {
   bool textual = to.as.of.is(kind::string) || to.as.of.is(kind::bytes);
   if (!textual || (!quoted && to.as.of.nullable()))
     return rows_.null(field, "the cell is empty", why);
-  return store_text(to, {}, text_life::batch, why);
+  return readers_[field](to, {}, text_life::batch, why);
 }
 
 bool csv_codec::store(std::uint32_t field, std::size_t index, error& why) {
@@ -136,7 +139,7 @@ bool csv_codec::store(std::uint32_t field, std::size_t index, error& why) {
     text = std::string_view{buffer_}.substr(0, undouble_quotes(text, buffer_.data()));
     life = text_life::record;
   }
-  if (text.empty() ? store_empty(field, cell.quoted, why) : store_text(rows_.at(field), text, life, why))
+  if (text.empty() ? store_empty(field, cell.quoted, why) : readers_[field](rows_.at(field), text, life, why))
     return true;
   why = {why.code(), why.text() + " (column " + std::to_string(index + 1) + ")"};
   return false;

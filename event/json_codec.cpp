@@ -15,26 +15,35 @@ class json_codec final : public codec {
 public:
   json_codec(const format_options& options, const schema& fields, std::vector<bool> needed)
       : rows_(fields, std::move(needed), options.max_record), plan_(plan_json(fields, rows_.needed())),
-        filled_(fields.size()) {}
+        filled_(fields.size()) {
+    for (const auto& f : fields.fields())
+      readers_.push_back(json_reader(f.of));
+  }
 
   void decode(const record_batch& in, event_batch& out, std::vector<decode_failure>& failures) override {
     rows_.write(in, out, failures, [this](std::string_view text, error& why) { return read(text, why); });
   }
 
 private:
+  // These return the token behind what they read, or null and the reason.
+  json_token read_object(json_token at, json_object_plan& wanted, error& why);
+  json_token read_member(json_token at, json_object_plan& wanted, std::size_t place, error& why);
+  json_token read_value(json_token at, json_key_plan& key, error& why);
+  json_token read_nested(json_token at, json_key_plan& key, error& why);
+  static json_token located(json_token at, error& why);
+
   outcome read(std::string_view text, error& why);
-  bool read_object(json_cursor& at, json_object_plan& wanted, error& why);
-  bool read_member(json_cursor& at, json_object_plan& wanted, error& why);
-  bool read_value(json_cursor& at, json_key_plan& key, error& why);
-  bool store(json_key_plan& key, std::string_view json, std::size_t position, error& why);
+  bool store(json_key_plan& key, std::string_view json, error& why);
   bool fill_missing(error& why);
   json_key_plan* find_escaped(json_object_plan& wanted, std::string_view key);
 
   row_writer rows_;
   json_scanner scanner_;
+  json_tokens tokens_;
   std::unique_ptr<json_object_plan> plan_;
-  std::uint64_t number_ = 0;          // of the record, over all batches
-  std::vector<std::uint64_t> filled_; // per field: the number of the last record that has a value for it
+  std::vector<json_cell_reader> readers_; // per field
+  std::uint64_t number_ = 0;              // of the record, over all batches
+  std::vector<std::uint64_t> filled_;     // per field: the number of the last record that has a value for it
   std::size_t fill_count_ = 0;
   std::string key_; // an unescaped key
 };
@@ -42,66 +51,53 @@ private:
 outcome json_codec::read(std::string_view text, error& why) {
   if (text.starts_with(byte_order_mark))
     text.remove_prefix(byte_order_mark.size());
-  if (!scanner_.scan(text, why))
+  if (!scanner_.scan(text, tokens_, why))
     return outcome::failed;
-  json_cursor at{text, scanner_};
-  if (at.at_end())
+  auto at = tokens_.begin();
+  if (at == tokens_.end())
     return outcome::blank;
   ++number_;
   fill_count_ = 0;
-  if (at.peek() != '{') {
-    why = at.expected("a JSON object");
+  if (tokens_.first(at) == '{')
+    at = read_object(at, *plan_, why);
+  else
+    at = tokens_.expected("a JSON object", at, why);
+  if (at != nullptr && at != tokens_.end())
+    at = tokens_.expected("nothing behind the object", at, why);
+  if (at == nullptr)
     return outcome::failed;
-  }
-  if (!read_object(at, *plan_, why))
-    return outcome::failed;
-  if (!at.at_end()) {
-    why = at.expected("nothing behind the object");
-    return outcome::failed;
-  }
   return fill_count_ == rows_.needed().size() || fill_missing(why) ? outcome::row : outcome::failed;
 }
 
 // As deep as the longest path of a field, whatever the record holds.
-bool json_codec::read_object(json_cursor& at, json_object_plan& wanted, error& why) {
-  at.advance();
-  if (at.peek() == '}') {
-    at.advance();
-    return true;
-  }
-  for (;;) {
-    if (!read_member(at, wanted, why))
-      return false;
-    if (at.peek() != ',')
-      return at.skip_char('}', why);
-    at.advance();
+json_token json_codec::read_object(json_token at, json_object_plan& wanted, error& why) {
+  ++at;
+  if (tokens_.first(at) == '}')
+    return at + 1;
+  for (std::size_t place = 0;; ++place) {
+    at = read_member(at, wanted, place, why);
+    if (at == nullptr || tokens_.first(at) != ',')
+      return at == nullptr ? at : tokens_.skip(at, '}', why);
+    ++at;
   }
 }
 
-bool json_codec::read_member(json_cursor& at, json_object_plan& wanted, error& why) {
-  if (at.peek() != '"') {
-    why = at.expected("a key");
-    return false;
-  }
-  auto quoted = at.token();
+json_token json_codec::read_member(json_token at, json_object_plan& wanted, std::size_t place, error& why) {
+  if (tokens_.first(at) != '"')
+    return tokens_.expected("a key", at, why);
+  auto quoted = tokens_.whole(at);
   auto key = quoted.substr(1, quoted.size() - 2);
-  auto* found = wanted.find(key);
-  if (found == nullptr && at.escapes() && key.find('\\') != std::string_view::npos) {
-    if (!valid_json_scalar(quoted)) {
-      why = at.expected("a key with valid escapes");
-      return false;
-    }
+  auto* found = wanted.find(key, place);
+  if (found == nullptr && tokens_.escapes() && key.find('\\') != std::string_view::npos) {
+    if (!valid_json_scalar(quoted))
+      return tokens_.expected("a key", at, why);
     found = find_escaped(wanted, key);
   }
-  at.advance();
-  if (!at.skip_char(':', why))
-    return false;
-  if (found != nullptr && found->seen != number_) {
-    found->seen = number_;
-    return read_value(at, *found, why);
-  }
-  std::string_view skipped;
-  return at.skip_value(skipped, why);
+  at = tokens_.skip(at + 1, ':', why);
+  if (at == nullptr || found == nullptr || found->seen == number_)
+    return at == nullptr ? at : tokens_.skip_value(at, why);
+  found->seen = number_;
+  return read_value(at, *found, why);
 }
 
 json_key_plan* json_codec::find_escaped(json_object_plan& wanted, std::string_view key) {
@@ -110,38 +106,53 @@ json_key_plan* json_codec::find_escaped(json_object_plan& wanted, std::string_vi
   return size ? wanted.find(std::string_view{key_}.substr(0, *size)) : nullptr; // half a surrogate: no name
 }
 
-bool json_codec::read_value(json_cursor& at, json_key_plan& key, error& why) {
-  auto position = at.position();
-  if (key.inside && at.peek() == '{') {
-    auto start = at;
-    if (!key.fields.empty()) {
-      // The object is wanted as a value, and so is something inside of it.
-      std::string_view json;
-      if (!at.skip_value(json, why) || !store(key, json, position, why))
-        return false;
-      at = start;
-    }
-    return read_object(at, *key.inside, why);
-  }
-  std::string_view json;
-  if (!at.skip_value(json, why) || !store(key, json, position, why))
-    return false;
-  if (key.inside && json != "null") {
-    why = {errc::event_type, key.key + ": expected an object, found " + describe_json(json) + " at byte " +
-                                 std::to_string(position)};
-    return false;
-  }
-  return true;
+json_token json_codec::read_value(json_token at, json_key_plan& key, error& why) {
+  if (auto c = tokens_.first(at); c == '{' || c == '[')
+    return read_nested(at, key, why);
+  // What can be stored has passed a stricter check than that of a JSON scalar.
+  bool stored = at != tokens_.end() && store(key, tokens_.whole(at), why);
+  if (stored && !key.inside)
+    return at + 1;
+  error fault;
+  auto next = tokens_.skip_value(at, fault);
+  if (next == nullptr)
+    why = std::move(fault); // no JSON at all, which says more than that it doesn't fit
+  else if (stored && tokens_.whole(at) == "null")
+    return next;
+  else if (stored)
+    why = {errc::event_type, key.key + ": expected an object, found " + describe_json(tokens_.whole(at))};
+  return next == nullptr ? next : located(at, why);
 }
 
-bool json_codec::store(json_key_plan& key, std::string_view json, std::size_t position, error& why) {
+json_token json_codec::read_nested(json_token at, json_key_plan& key, error& why) {
+  bool list = tokens_.first(at) == '[';
+  auto next = at;
+  if (list || !key.inside || !key.fields.empty()) {
+    next = tokens_.skip_value(at, why);
+    if (next == nullptr)
+      return nullptr;
+    if (!store(key, tokens_.nested(at, next), why))
+      return located(at, why);
+  }
+  if (!key.inside)
+    return next;
+  if (!list)
+    return read_object(at, *key.inside, why);
+  why = {errc::event_type, key.key + ": expected an object, found a list"};
+  return located(at, why);
+}
+
+json_token json_codec::located(json_token at, error& why) {
+  why = {why.code(), why.text() + " (byte " + std::to_string(*at) + ")"};
+  return nullptr;
+}
+
+bool json_codec::store(json_key_plan& key, std::string_view json, error& why) {
   for (auto field : key.fields) {
     auto to = rows_.at(field);
     bool is_null = json == "null" && !(to.as.of.is(kind::dyn) && !to.as.of.nullable());
-    if (is_null ? !rows_.null(field, "is null", why) : !store_json(to, json, why)) {
-      why = {why.code(), why.text() + " (byte " + std::to_string(position) + ")"};
+    if (is_null ? !rows_.null(field, "is null", why) : !readers_[field](to, json, why))
       return false;
-    }
     filled_[field] = number_;
     ++fill_count_;
   }

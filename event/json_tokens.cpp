@@ -49,10 +49,10 @@ struct json_scanner::parser {
 json_scanner::json_scanner() : parser_(std::make_unique<parser>()) {}
 json_scanner::~json_scanner() = default;
 
-bool json_scanner::scan(std::string_view text, error& why) {
+bool json_scanner::scan(std::string_view text, json_tokens& tokens, error& why) {
   constexpr std::size_t smallest = 4096;
   auto& simd = parser_->of;
-  begin_ = end_ = nullptr;
+  tokens = {};
   auto fault = simdjson::SUCCESS;
   if (!simd.implementation || simd.capacity() < text.size())
     fault = simd.allocate(std::max(smallest, std::bit_ceil(text.size())));
@@ -65,11 +65,10 @@ bool json_scanner::scan(std::string_view text, error& why) {
     why = explain(text, simdjson::error_message(fault));
     return false;
   }
-  auto* indexes = simd.implementation->structural_indexes.get();
+  auto* positions = simd.implementation->structural_indexes.get();
   auto count = simd.implementation->n_structural_indexes;
-  indexes[count] = static_cast<std::uint32_t>(text.size());
-  begin_ = indexes;
-  end_ = indexes + count;
+  positions[count] = static_cast<std::uint32_t>(text.size()); // where the last token ends
+  tokens = {text, positions, positions + count};
   return true;
 }
 
@@ -90,87 +89,58 @@ bool valid_json_scalar(std::string_view token) noexcept {
   }
 }
 
-error json_cursor::expected(std::string_view what) const {
+json_token json_tokens::expected(std::string_view what, json_token at, error& why) const {
   std::string text = "expected " + std::string{what};
-  if (at_end())
+  if (at == end_)
     text += ", but the text ends";
-  else if (auto c = peek(); c > ' ' && c < '\x7F')
+  else if (auto c = first(at); c > ' ' && c < '\x7F')
     text += std::string{", found "} + c;
-  return at_byte(errc::event_malformed, std::move(text), position());
+  why = at_byte(errc::event_malformed, std::move(text), at == end_ ? text_.size() : *at);
+  return nullptr;
 }
 
-bool json_cursor::skip_scalar(error& why) {
-  if (!at_end()) {
-    auto text = token();
-    if (text.front() == '"' && !escapes_ ? text.size() > 1 && text.back() == '"' : valid_json_scalar(text)) {
-      advance();
-      return true;
-    }
-  }
-  why = expected("a value");
-  return false;
+json_token json_tokens::skip_scalar(json_token at, error& why) const {
+  return at != end_ && valid_json_scalar(whole(at)) ? at + 1 : expected("a value", at, why);
 }
 
-bool json_cursor::skip_key(error& why) {
-  if (peek() != '"' || (escapes_ && !valid_json_scalar(token()))) {
-    why = expected("a key");
-    return false;
-  }
-  advance();
-  return skip_char(':', why);
+json_token json_tokens::skip_key(json_token at, error& why) const {
+  if (first(at) != '"' || (escapes_ && !valid_json_scalar(whole(at))))
+    return expected("a key", at, why);
+  return skip(at + 1, ':', why);
 }
 
-bool json_cursor::skip_nested(error& why) {
+json_token json_tokens::skip_nested(json_token at, error& why) const {
   std::array<std::uint64_t, max_depth / 64> objects{}; // a bit per open bracket: set if it is a {
   std::size_t depth = 0;
   auto in_object = [&] { return (objects[(depth - 1) / 64] >> (depth - 1) % 64 & 1) != 0; };
-  for (;;) {
-    if (auto c = peek(); c == '{' || c == '[') {
+  while (at != nullptr) {
+    if (auto c = first(at); c == '{' || c == '[') {
       if (depth == max_depth) {
-        why = at_byte(errc::event_malformed, "nested deeper than " + std::to_string(max_depth), position());
-        return false;
+        why = at_byte(errc::event_malformed, "nested deeper than " + std::to_string(max_depth), *at);
+        return nullptr;
       }
       auto bit = std::uint64_t{1} << depth % 64;
       objects[depth / 64] = c == '{' ? objects[depth / 64] | bit : objects[depth / 64] & ~bit;
       ++depth;
-      advance();
-      if (peek() != (c == '{' ? '}' : ']')) {
-        if (c == '{' && !skip_key(why))
-          return false;
+      ++at;
+      if (first(at) != (c == '{' ? '}' : ']')) {
+        if (c == '{')
+          at = skip_key(at, why);
         continue;
       }
-    } else if (!skip_scalar(why)) {
-      return false;
+    } else {
+      at = c == '"' && !escapes_ ? at + 1 : skip_scalar(at, why);
     }
     // Behind a value: close what ends here.
-    for (bool more = false; !more;) {
-      if (depth == 0)
-        return true;
-      more = peek() == ',';
-      if (more)
-        advance();
-      else if (!skip_char(in_object() ? '}' : ']', why))
-        return false;
-      else
-        --depth;
-      if (more && in_object() && !skip_key(why))
-        return false;
+    while (at != nullptr && first(at) != ',') {
+      at = skip(at, in_object() ? '}' : ']', why);
+      if (--depth == 0)
+        return at;
     }
+    if (at != nullptr)
+      at = in_object() ? skip_key(at + 1, why) : at + 1;
   }
-}
-
-bool json_cursor::skip_value(std::string_view& passed, error& why) {
-  auto begin = position();
-  auto c = peek();
-  if (c != '{' && c != '[') {
-    if (!at_end())
-      passed = token();
-    return skip_scalar(why);
-  }
-  if (!skip_nested(why))
-    return false;
-  passed = text_.substr(begin, at_[-1] + 1 - begin);
-  return true;
+  return nullptr;
 }
 
 } // namespace tidemill

@@ -3,7 +3,10 @@
 #include "event/value.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 namespace tidemill {
@@ -41,26 +44,72 @@ number_form rest_of_number(std::string_view rest, bool digits_after_point) noexc
   return rest.empty() ? form : number_form::none;
 }
 
-// Digits only, at most 19 of them: no overflow of 64 bits.
-bool accumulate(std::string_view digits, std::uint64_t& out) noexcept {
-  std::uint64_t x = 0;
-  for (auto c : digits) {
-    if (!is_digit(c))
-      return false;
-    x = x * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  out = x;
-  return true;
+// Up to 16 characters minus '0', eight a word with the first one lowest, zero behind the end: numbers of
+// varying length are checked and read without a loop, whose end the processor would mispredict.
+struct digit_words {
+  std::uint64_t low, high;
+  unsigned others; ///< a bit per character that is no digit
+};
+
+template <class T>
+std::uint64_t load(const char* from) noexcept {
+  T x;
+  std::memcpy(&x, from, sizeof x);
+  return x;
 }
 
+// The 1 to 8 bytes of a text. Loads overlap, so that none reaches outside.
+std::uint64_t load_short(const char* from, std::size_t n) noexcept {
+  if (n == 8)
+    return load<std::uint64_t>(from);
+  if (n >= 4)
+    return load<std::uint32_t>(from) | load<std::uint32_t>(from + n - 4) << 8 * (n - 4);
+  auto byte = [&](std::size_t i) { return load<std::uint8_t>(from + i) << 8 * i; };
+  return byte(0) | byte(n / 2) | byte(n - 1);
+}
+
+// A bit per byte that is above 9.
+unsigned bytes_above_nine(std::uint64_t x) noexcept {
+  auto high = (((x & 0x7F7F7F7F7F7F7F7F) + 0x7676767676767676) | x) & 0x8080808080808080;
+  return static_cast<unsigned>((high >> 7) * 0x0102040810204080 >> 56);
+}
+
+// Requires 1 to 16 characters.
+digit_words load_digits(std::string_view text) noexcept {
+  constexpr std::uint64_t zeros = 0x3030303030303030;
+  auto n = text.size();
+  auto first = std::min<std::size_t>(n, 8), rest = n - first;
+  digit_words out{load_short(text.data(), first) ^ zeros >> 8 * (8 - first), 0, 0};
+  if (rest != 0)
+    out.high = load_short(text.data() + 8, rest) ^ zeros >> 8 * (8 - rest);
+  out.others = bytes_above_nine(out.low) | bytes_above_nine(out.high) << 8;
+  return out;
+}
+
+// The number that eight digits mean, one a byte, the first one lowest. Pairs, then fours, then all are
+// joined.
+std::uint64_t join_digits(std::uint64_t x) noexcept {
+  x = (x * 10 + (x >> 8)) & 0x00FF00FF00FF00FF;
+  x = (x * 100 + (x >> 16)) & 0x0000FFFF0000FFFF;
+  return (x * 10'000 + (x >> 32)) & 0xFFFFFFFF;
+}
+
+constexpr std::array<std::uint64_t, 9> powers_of_ten{1,       10,        100,        1'000,      10'000,
+                                                     100'000, 1'000'000, 10'000'000, 100'000'000};
+
 bool read_magnitude(std::string_view digits, std::uint64_t& out) noexcept {
-  if (digits.empty())
+  auto n = digits.size();
+  if (n == 0)
     return false;
-  if (digits.size() <= 19)
-    return accumulate(digits, out);
-  digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size() - 1));
-  if (digits.size() > 20)
-    return false;
+  if (n <= 16) {
+    auto words = load_digits(digits);
+    auto first = std::min<std::size_t>(n, 8), rest = n - first;
+    out = join_digits(words.low << 8 * (8 - first)); // zeros in front
+    if (rest != 0)
+      out = out * powers_of_ten[rest] + join_digits(words.high << 8 * (8 - rest));
+    return words.others == 0;
+  }
+  digits.remove_prefix(std::min(digits.find_first_not_of('0'), n - 1));
   auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
   return code == std::errc{} && end == digits.data() + digits.size();
 }
@@ -145,6 +194,16 @@ bool scale_to_nanos(std::string_view text, time_format unit, int128& out) noexce
 number_form json_number(std::string_view text) noexcept {
   if (text.starts_with('-'))
     text.remove_prefix(1);
+  if (!text.empty() && text.size() <= 16) {
+    auto others = load_digits(text).others;
+    auto point = static_cast<std::size_t>(std::countr_zero(others));
+    bool plain = text.size() == 1 || text.front() != '0';
+    if (others == 0 && plain)
+      return number_form::integer;
+    if (others != 0 && (others & (others - 1)) == 0 && text[point] == '.' && point != 0 &&
+        point + 1 != text.size() && (plain || point == 1))
+      return number_form::fraction;
+  }
   bool zero = text.starts_with('0');
   auto digits = take_digits(text);
   if (digits == 0 || (zero && digits > 1))

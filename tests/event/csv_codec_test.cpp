@@ -60,7 +60,7 @@ TEST_CASE("a CSV cell of another type is an error that names field, expected typ
   CHECK(text("int", "1.0") == "x: expected int, found text \"1.0\" (column 1)");
   CHECK(text("int", " 1") == "x: expected int, found text \" 1\" (column 1)");
   CHECK(text("int", "9223372036854775808") ==
-        "x: expected int, found text \"9223372036854775808\" (column 1)");
+        "x: expected int, found text \"9223372036854775808\", which is out of range (column 1)");
   CHECK(text("double", "nan") == "x: expected double, found text \"nan\" (column 1)");
   CHECK(text("double", ".") == "x: expected double, found text \".\" (column 1)");
   CHECK(text("double", "e5") == "x: expected double, found text \"e5\" (column 1)");

@@ -112,7 +112,7 @@ TEST_CASE("types are strict, and the error names field, expected and found type"
   CHECK(text("duration", "5") == "x: expected duration, found number 5 (byte 6)");
   CHECK(text("decimal", "\"1,5\"") == "x: expected decimal, found string \"1,5\" (byte 6)");
   CHECK(text("[int]", "[1, \"2\"]") == "x: expected int, found string \"2\" (byte 6)");
-  CHECK(text("[int]", "[null]") == "x: expected int in the list, found null (byte 6)");
+  CHECK(text("[int]", "[null]") == "x: expected int, found null in the list (byte 6)");
   CHECK(text("[int]", "1") == "x: expected [int], found number 1 (byte 6)");
   CHECK(text("decimal", "0.1234567891").starts_with("x: expected decimal: "));
   CHECK(text("duration", "\"5 apples\"").starts_with("x: expected duration: "));
@@ -171,7 +171,7 @@ TEST_CASE("fields are found along their path") {
 TEST_CASE("a path through something other than an object is a type error") {
   auto why = decode_json(nested_schema(), {R"({"user":5})"}).failure();
   CHECK(why.code() == errc::event_type);
-  CHECK(why.text() == "user: expected an object, found number 5 at byte 8");
+  CHECK(why.text() == "user: expected an object, found number 5 (byte 8)");
   CHECK(decode_json(nested_schema(), {R"({"user":null})"}).failure().code() == errc::event_missing);
 }
 
