@@ -19,17 +19,15 @@ constexpr std::uint32_t version = 1;
 constexpr std::size_t largest_answer = 16u << 20;
 constexpr std::uint64_t longest_cursors = 64u << 20;
 
-/// How far a partition of a stream has come.
-struct progress {
-  offset upto = 0;
-  std::optional<event_id> last; ///< the newest letter of it, also if dropped since
-};
-
 struct stream_state {
-  std::map<partition_id, progress> partitions;
-  std::deque<std::uint64_t> newest; ///< positions of its last letters, ascending
+  std::map<partition_id, event_id> last; ///< the newest letter of each partition, also if dropped since
+  std::deque<std::uint64_t> newest;      ///< positions of its last letters, ascending
 };
-using streams = std::map<std::string, stream_state, std::less<>>;
+/// What CURSORS holds, and more.
+struct progress {
+  std::map<std::string, stream_state, std::less<>> streams;
+  std::map<std::string, std::map<partition_id, offset>, std::less<>> sinks; ///< up to where each has written
+};
 
 struct letter {
   std::string_view stream, json;
@@ -58,50 +56,66 @@ std::optional<letter> decode_letter(std::string_view bytes) {
   return r.ok() ? std::optional{l} : std::nullopt;
 }
 
-std::string encode_cursors(const streams& all) {
+std::string encode_cursors(const progress& all) {
   std::string out;
   byte_writer w{out};
   w.fixed(magic);
   w.fixed(version);
-  w.varint(all.size());
-  for (const auto& [name, state] : all) {
+  w.varint(all.sinks.size());
+  for (const auto& [name, partitions] : all.sinks) {
     w.text(name);
-    w.varint(state.partitions.size());
-    for (const auto& [p, at] : state.partitions) {
+    w.varint(partitions.size());
+    for (auto [p, upto] : partitions) {
       w.varint(to_index(p));
-      w.varint(at.upto);
-      w.u8(at.last.has_value());
-      w.varint(at.last ? at.last->at : 0);
-      w.varint(at.last ? at.last->index : 0);
+      w.varint(upto);
+    }
+  }
+  w.varint(all.streams.size());
+  for (const auto& [name, state] : all.streams) {
+    w.text(name);
+    w.varint(state.last.size());
+    for (const auto& [p, id] : state.last) {
+      w.varint(to_index(p));
+      w.varint(id.at);
+      w.varint(id.index);
     }
   }
   w.fixed(hash64(out));
   return out;
 }
 
-result<streams> decode_cursors(std::string_view bytes, const std::filesystem::path& file) {
-  streams all;
+progress read_progress(byte_reader& r) {
+  progress all;
+  for (auto n = r.varint(); n > 0 && r.ok(); --n) {
+    auto& partitions = all.sinks[std::string{r.text()}];
+    for (auto count = r.varint(); count > 0 && r.ok(); --count) {
+      auto p = partition_id{static_cast<std::uint32_t>(r.varint())};
+      partitions[p] = r.varint();
+    }
+  }
+  for (auto n = r.varint(); n > 0 && r.ok(); --n) {
+    auto& state = all.streams[std::string{r.text()}];
+    for (auto count = r.varint(); count > 0 && r.ok(); --count) {
+      event_id id;
+      id.partition = partition_id{static_cast<std::uint32_t>(r.varint())};
+      id.at = r.varint();
+      id.index = static_cast<std::uint32_t>(r.varint());
+      state.last[id.partition] = id;
+    }
+  }
+  return all;
+}
+
+result<progress> decode_cursors(std::string_view bytes, const std::filesystem::path& file) {
   auto body = bytes.substr(0, bytes.size() - std::min<std::size_t>(8, bytes.size()));
   byte_reader r{body}, tail{bytes.substr(body.size())};
-  auto whole = tail.fixed<std::uint64_t>() == hash64(body) && tail.ok();
-  whole = whole && r.fixed<std::uint32_t>() == magic;
-  if (auto found = r.fixed<std::uint32_t>(); whole && found != version)
+  auto ours = tail.fixed<std::uint64_t>() == hash64(body) && tail.ok() && r.fixed<std::uint32_t>() == magic;
+  if (auto found = r.fixed<std::uint32_t>(); ours && found != version)
     return error{errc::mismatch, file.string() + " is of format " + std::to_string(found) +
                                      ", this program reads format " + std::to_string(version) +
                                      "; use the program that wrote it"};
-  for (auto n = r.varint(); n > 0 && whole && r.ok(); --n) {
-    auto& state = all[std::string{r.text()}];
-    for (auto count = r.varint(); count > 0 && r.ok(); --count) {
-      auto p = partition_id{static_cast<std::uint32_t>(r.varint())};
-      auto& at = state.partitions[p];
-      at.upto = r.varint();
-      auto has_last = r.u8() != 0;
-      event_id last{p, r.varint(), static_cast<std::uint32_t>(r.varint())};
-      if (has_last)
-        at.last = last;
-    }
-  }
-  if (!whole || !r.ok() || !r.at_end())
+  auto all = ours ? read_progress(r) : progress{};
+  if (!ours || !r.ok() || !r.at_end())
     return error{errc::corrupt, file.string() +
                                     " is damaged; restore it from a backup, or remove it: letters "
                                     "are then known by their ids"};
@@ -115,15 +129,15 @@ struct dead_letter_log::impl {
   std::uint64_t max_bytes = 0;
   std::unique_ptr<segment_log> log; ///< changed under `mutex`, read without
   mutable std::mutex mutex;
-  streams all;
+  progress all;
   std::deque<std::uint64_t> newest;
   bool changed = false; ///< since CURSORS was written
 
   [[nodiscard]] std::filesystem::path cursors() const { return folder / "CURSORS"; }
 
   status load();
-  void note(stream_state& of, const event_id& id, std::uint64_t position);
-  status write(const std::string& stream, const outgoing_batch& batch);
+  void note(std::string_view stream, const event_id& id, std::uint64_t position);
+  status write(const std::string& sink, const outgoing_batch& batch);
   status sync();
   status drop_old();
 };
@@ -143,7 +157,7 @@ status dead_letter_log::impl::load() {
       strange = position;
       return false;
     }
-    note(all[std::string{l->stream}], l->id, position);
+    note(l->stream, l->id, position);
     return true;
   }));
   if (strange)
@@ -152,31 +166,35 @@ status dead_letter_log::impl::load() {
   return drop_old();
 }
 
-void dead_letter_log::impl::note(stream_state& of, const event_id& id, std::uint64_t position) {
-  auto& last = of.partitions[id.partition].last;
-  if (!last || *last < id)
-    last = id;
-  for (auto* positions : {&of.newest, &newest}) {
+void dead_letter_log::impl::note(std::string_view stream, const event_id& id, std::uint64_t position) {
+  auto found = all.streams.find(stream);
+  if (found == all.streams.end())
+    found = all.streams.emplace(stream, stream_state{}).first;
+  auto& last = found->second.last.try_emplace(id.partition, id).first->second;
+  last = std::max(last, id);
+  for (auto* positions : {&found->second.newest, &newest}) {
     positions->push_back(position);
     if (positions->size() > most_newest)
       positions->pop_front();
   }
 }
 
-status dead_letter_log::impl::write(const std::string& stream, const outgoing_batch& batch) {
-  auto& of = all[stream];
-  auto& at = of.partitions[batch.partition];
+status dead_letter_log::impl::write(const std::string& sink, const outgoing_batch& batch) {
   std::vector<std::string> texts;
-  std::vector<const event_id*> ids;
-  for (const auto& e : batch.events)
-    if (!at.last || *at.last < e.id) {
-      texts.push_back(encode_letter(stream, e));
-      ids.push_back(&e.id);
-    }
+  std::vector<std::pair<std::string_view, const event_id*>> fresh;
+  for (const auto& e : batch.events) {
+    auto stream = e.stream.empty() ? std::string_view{sink} : e.stream;
+    if (auto known = all.streams.find(stream); known != all.streams.end())
+      if (auto last = known->second.last.find(e.id.partition);
+          last != known->second.last.end() && e.id <= last->second)
+        continue; // it was written before a crash, and CURSORS was not
+    texts.push_back(encode_letter(stream, e));
+    fresh.emplace_back(stream, &e.id);
+  }
   TIDEMILL_TRY(auto position, log->append(std::vector<std::string_view>{texts.begin(), texts.end()}));
-  for (const auto* id : ids)
-    note(of, *id, position++);
-  at.upto = batch.upto;
+  for (auto [stream, id] : fresh)
+    note(stream, *id, position++);
+  all.sinks[sink][batch.partition] = batch.upto;
   changed = true;
   return drop_old();
 }
@@ -212,8 +230,9 @@ std::vector<std::string> dead_letter_log::newest(std::string_view stream, std::s
   std::vector<std::uint64_t> positions;
   {
     std::lock_guard lock{impl_->mutex};
-    auto found = impl_->all.find(stream);
-    if (!stream.empty() && found == impl_->all.end())
+    const auto& streams = impl_->all.streams;
+    auto found = streams.find(stream);
+    if (!stream.empty() && found == streams.end())
       return {};
     const auto& known = stream.empty() ? impl_->newest : found->second.newest;
     auto count = std::min(limit, known.size());
@@ -243,17 +262,14 @@ dead_letter_log::counters dead_letter_log::count() const {
 result<std::map<partition_id, offset>> dead_letter_sink::resume() {
   auto& i = *log_->impl_;
   std::lock_guard lock{i.mutex};
-  std::map<partition_id, offset> out;
-  if (auto found = i.all.find(stream_); found != i.all.end())
-    for (const auto& [p, at] : found->second.partitions)
-      out[p] = at.upto;
-  return out;
+  auto found = i.all.sinks.find(name_);
+  return found == i.all.sinks.end() ? std::map<partition_id, offset>{} : found->second;
 }
 
 status dead_letter_sink::write(const outgoing_batch& batch) {
   auto& i = *log_->impl_;
   std::lock_guard lock{i.mutex};
-  return i.write(stream_, batch);
+  return i.write(name_, batch);
 }
 
 status dead_letter_sink::sync() {

@@ -16,8 +16,8 @@ namespace tidemill {
 /// The dead letters (late events, events from the future) of all streams of a process, newest at hand.
 ///
 /// A segment log with a letter per record (stream, event id, JSON), bounded by bytes: the oldest segments are
-/// dropped whole, and counted. The file CURSORS beside it says up to where each stream is in it; a letter
-/// that comes again after a crash is known by its id. Thread-safe.
+/// dropped whole, and counted. The file CURSORS beside it says up to where each sink has written; a letter
+/// that comes again after a crash is known by its stream and id. Thread-safe.
 class dead_letter_log {
 public:
   static constexpr std::size_t most_newest = 1000; ///< letters of a stream that `newest` can reach
@@ -45,11 +45,13 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
-/// One stream's way into the log.
+/// A way into the log, for one stream or for many. Letters go to `outgoing_event::stream`, or to the stream
+/// of the sink's own name if that is empty.
 class dead_letter_sink final : public event_sink {
 public:
-  dead_letter_sink(std::shared_ptr<dead_letter_log> log, std::string stream)
-      : log_(std::move(log)), stream_(std::move(stream)) {}
+  /// `name` is what its progress is stored under: two sinks of one log have two names.
+  dead_letter_sink(std::shared_ptr<dead_letter_log> log, std::string name)
+      : log_(std::move(log)), name_(std::move(name)) {}
 
   [[nodiscard]] result<std::map<partition_id, offset>> resume() override;
   status write(const outgoing_batch& batch) override;
@@ -57,7 +59,7 @@ public:
 
 private:
   std::shared_ptr<dead_letter_log> log_;
-  std::string stream_;
+  std::string name_;
 };
 
 } // namespace tidemill
