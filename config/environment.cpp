@@ -5,6 +5,8 @@
 namespace tidemill {
 namespace {
 
+constexpr std::size_t longest_text = 1 << 20;
+
 bool is_name(std::string_view text) noexcept {
   if (text.empty() || (text.front() >= '0' && text.front() <= '9'))
     return false;
@@ -61,6 +63,8 @@ result<expanded_text> expand_environment(std::string_view text, const environmen
       if (end == text.npos)
         return bad("\"${\" without \"}\": for the characters themselves write \"$${\"");
       TIDEMILL_TRY(auto value, value_of(text.substr(2, end - 2), environment));
+      if (out.text.size() + value.size() > longest_text)
+        return bad("longer than 1 MiB with its variables replaced");
       out.text += value;
       out.replaced = true;
       text.remove_prefix(end + 1);

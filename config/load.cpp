@@ -290,6 +290,9 @@ loaded load_text(std::string_view text, std::string file, const environment_look
         {severity::error, {}, {}, "the file is empty", "a pipeline has at least a source"});
   std::stable_sort(out.diagnostics.begin(), out.diagnostics.end(),
                    [](const diagnostic& a, const diagnostic& b) { return a.at < b.at; });
+  if (out.diagnostics.size() >= max_faults)
+    out.diagnostics.push_back(
+        {severity::error, {}, {}, "there may be more: the rest was not looked for", ""});
   return out;
 }
 

@@ -56,12 +56,12 @@ position source_text::at(int number, int byte) const noexcept {
     return {};
   auto text = line(number);
   byte = std::clamp(byte, 0, static_cast<int>(text.size()));
-  if (counted_.line != number || counted_.byte > byte)
+  if (counted_.line != number)
     counted_ = {number, 0, 0};
-  auto more =
-      text.substr(static_cast<std::size_t>(counted_.byte), static_cast<std::size_t>(byte - counted_.byte));
-  counted_.inside += static_cast<int>(std::count_if(more.begin(), more.end(), continues));
-  counted_.byte = byte;
+  auto [low, high] = std::minmax(byte, counted_.byte);
+  auto between = text.substr(static_cast<std::size_t>(low), static_cast<std::size_t>(high - low));
+  auto inside = static_cast<int>(std::count_if(between.begin(), between.end(), continues));
+  counted_ = {number, byte, counted_.inside + (byte == high ? inside : -inside)};
   return {number + 1, byte + 1 - counted_.inside};
 }
 

@@ -25,7 +25,7 @@ public:
   [[nodiscard]] std::string_view line(int number) const noexcept;
   /// The text from a byte of a line on, over all further lines.
   [[nodiscard]] std::string_view from(int number, int byte) const noexcept;
-  /// Line and byte, both from 0, as a place for people: from 1, in characters. Cheap for places that ascend.
+  /// Line and byte, both from 0, as a place for people: from 1, in characters. Cheap if near the last.
   [[nodiscard]] position at(int number, int byte) const noexcept;
   /// Replaces a line by another text, filled up with blanks to the same length, and remembers it.
   void replace(int number, std::string_view with);

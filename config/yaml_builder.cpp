@@ -11,6 +11,8 @@
 namespace tidemill {
 namespace {
 
+constexpr std::size_t longest_key = 200; // it is part of paths, hence of many messages
+
 bool is_core_tag(std::string_view tag) noexcept {
   for (auto name : {"str", "int", "float", "bool", "null", "map", "seq"})
     if (tag == std::string{"tag:yaml.org,2002:"} + name)
@@ -73,7 +75,7 @@ std::string yaml_builder::path() const {
     if (c.node->of == yaml_node::kind::sequence)
       out += '[' + std::to_string(c.node->items.size()) + ']';
     else if (c.key)
-      out += (out.empty() ? "" : ".") + c.key->text;
+      out += (out.empty() ? "" : ".") + c.key->text.substr(0, longest_key);
   }
   return out;
 }
@@ -301,6 +303,10 @@ void yaml_builder::finish_map(container& c) {
       continue;
     if (key->of != yaml_node::kind::scalar) {
       fault(key->at, "a key must be a word", "");
+      continue;
+    }
+    if (key->text.size() > longest_key) {
+      fault(key->at, "a key of more than 200 bytes", "");
       continue;
     }
     if (key->text == "<<" && !key->quoted) {

@@ -66,6 +66,8 @@ std::string plain_words(const std::string& text, const source_text& source, int 
 std::string hint_for(const std::string& text, std::string_view line, int byte) {
   if (text == "a second document begins here")
     return "a pipeline is one document: remove \"---\"";
+  if (text == yaml_builder::too_deep || text == yaml_builder::too_many)
+    return {};
   auto hint = hint_for_line(line, static_cast<std::size_t>(std::max(byte, 0)));
   if (hint.empty() && (text == "illegal map value" || text.starts_with("end of map not")))
     hint = "is it indented like the keys that it belongs to?";

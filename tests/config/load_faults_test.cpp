@@ -238,6 +238,23 @@ TEST_CASE("values of the environment are never shown") {
   CHECK_THAT(all, Catch::Contains("4:55: error: sources.g.time.idle: "));
 }
 
+TEST_CASE("variables can't blow a text up") {
+  std::string many;
+  for (int i = 0; i < 30; ++i)
+    many += "${BIG}";
+  CHECK_THAT(faults(head + "engine: {threads: \"" + many + "\"}", {{"BIG", std::string(100'000, 'x')}}),
+             Catch::Contains("3:20: error: engine.threads: longer than 1 MiB"));
+}
+
+TEST_CASE("after a thousand faults there is an end") {
+  std::string text = head + "streams:\n";
+  for (int i = 0; i < 5000; ++i)
+    text += "  s" + std::to_string(i) + ": {fro: g}\n";
+  auto l = load(text);
+  CHECK(l.diagnostics.size() == 1001);
+  CHECK_THAT(l.diagnostics.back().text, Catch::Contains("there may be more"));
+}
+
 TEST_CASE("faults come in the order of the file") {
   auto l = load(head + "views: {v: {fro: g}}\nstreams: {s: {frm: g}}\nengine: {a: 1}\n");
   REQUIRE(l.diagnostics.size() > 3);
