@@ -105,8 +105,7 @@ value index_value(const value& target, const value& key, bool optional, budget& 
     if (optional)
       return none();
     const auto* name = key.get_if<std::string>();
-    return failure(name ? "no such key: " + std::string{std::string_view{*name}.substr(0, 100)}
-                        : "no such key");
+    return failure(name ? "no such key: " + std::string{shortened(*name, 100)} : "no such key");
   }
   const auto* l = target.as_list();
   if (!l)

@@ -1,5 +1,6 @@
 #include "pipeline/cel/call.hpp"
 #include "pipeline/cel/checked.hpp"
+#include "pipeline/cel/strings.hpp"
 
 #include <array>
 #include <charconv>
@@ -16,7 +17,7 @@ bool parse_whole(std::string_view text, T& out) {
 }
 
 value no_number(std::string_view text, const char* what) {
-  return failure("not " + std::string{what} + ": \"" + std::string{text.substr(0, 60)} + "\"");
+  return failure("not " + std::string{what} + ": \"" + std::string{shortened(text, 60)} + "\"");
 }
 
 template <class T>

@@ -1,5 +1,6 @@
 #include "pipeline/cel/call.hpp"
 #include "pipeline/cel/checked.hpp"
+#include "pipeline/cel/strings.hpp"
 
 namespace tidemill::cel {
 namespace {
@@ -27,7 +28,7 @@ result<std::int64_t> zone_offset(std::string_view text) {
     return negative ? -seconds : seconds;
   }
   return error{errc::evaluation,
-               "unknown time zone \"" + std::string{text.substr(0, 60)} +
+               "unknown time zone \"" + std::string{shortened(text, 60)} +
                    "\": write UTC or an offset like +02:00 (named zones are not supported)"};
 }
 

@@ -9,9 +9,16 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_set>
+#include <variant>
 #include <vector>
 
 namespace tidemill::cel {
+
+/// The elements of a long constant list of one kind, for `in`. Texts are views into the list.
+using constant_set = std::variant<std::unordered_set<std::int64_t>, std::unordered_set<std::uint64_t>,
+                                  std::unordered_set<double>, std::unordered_set<std::string_view>>;
 
 enum class op : std::uint8_t {
   constant,
@@ -44,9 +51,10 @@ struct code {
   std::size_t slot = 0;
   std::string name; ///< slot, select: the field; call: the function as written
   std::vector<code*> args;
-  std::vector<bool> maybe;              ///< list, map
-  std::shared_ptr<const pattern> regex; ///< matches with a constant pattern
-  const node* source = nullptr;         ///< only while compiling
+  std::vector<bool> maybe;                 ///< list, map
+  std::shared_ptr<const pattern> regex;    ///< matches with a constant pattern
+  std::shared_ptr<const constant_set> set; ///< `in` with a long constant list
+  const node* source = nullptr;            ///< only while compiling
 };
 
 /// A compiled expression.

@@ -31,7 +31,7 @@ error explain(const program& p, const event_batch& batch, std::uint32_t row, int
   run.set_row(batch, row);
   budget left;
   auto v = run.run(*p.root, left);
-  return v.is_error() ? v.as_error() : error{errc::bug, "a kernel and the interpreter disagree"};
+  return v.is_error() ? v.as_error() : error{errc::evaluation, "a value has another type than declared"};
 }
 
 /// Whether the root makes new texts, which a kernel puts into the result's memory itself.

@@ -58,12 +58,47 @@ private:
   budget left_;
 };
 
+constexpr std::size_t few = 8; // up to here comparing with each is faster than hashing
+
+template <class Element, class Stored>
+std::shared_ptr<const constant_set> make_set(const value_list& list) {
+  std::unordered_set<Element> out;
+  for (const auto& v : list)
+    if (const auto* x = v.get_if<Stored>())
+      out.insert(*x);
+    else
+      return nullptr;
+  return std::make_shared<const constant_set>(std::move(out));
+}
+
+/// Nothing: the list is short, or not of one kind that can be hashed.
+std::shared_ptr<const constant_set> set_of(const code& list) {
+  const auto* l = list.what == op::constant ? list.literal.as_list() : nullptr;
+  if (!l || l->size() <= few)
+    return nullptr;
+  switch (l->front().of()) {
+  case kind::integer:
+    return make_set<std::int64_t, std::int64_t>(*l);
+  case kind::uinteger:
+    return make_set<std::uint64_t, std::uint64_t>(*l);
+  case kind::real:
+    return make_set<double, double>(*l);
+  case kind::string:
+    return make_set<std::string_view, std::string>(*l);
+  default:
+    return nullptr;
+  }
+}
+
 } // namespace
 
 void fold_constants(program& p) {
   folder f{p};
   if (auto r = f.walk(*p.root); !r.slots)
     f.replace(*p.root);
+  for (auto& c : p.nodes)
+    if (c.what == op::call && c.function == fn::in && c.args.size() == 2)
+      c.set = set_of(*c.args[1]);
 }
 
 } // namespace tidemill::cel

@@ -76,7 +76,7 @@ value interpreter::mismatch(std::string_view name, place at, arguments args,
                             std::span<code* const> from) const {
   std::vector<std::string> kinds;
   for (const auto* a : args)
-    kinds.push_back(to_string(type{a->of()}));
+    kinds.push_back(a->is_null() ? "null" : to_string(type{a->of()}));
   bool member = name.starts_with('.');
   auto text = "no such overload: " + describe_call(name.substr(member ? 1 : 0), member, kinds);
   for (std::size_t i = 0; i < args.size(); ++i)

@@ -58,6 +58,14 @@ std::size_t point_size(std::string_view s) noexcept {
   return n;
 }
 
+std::string_view shortened(std::string_view s, std::size_t bytes) noexcept {
+  if (s.size() <= bytes)
+    return s;
+  while (bytes > 0 && continues(s[bytes]))
+    --bytes;
+  return s.substr(0, bytes);
+}
+
 std::optional<std::size_t> byte_offset(std::string_view s, std::int64_t index) noexcept {
   if (index < 0)
     return {};

@@ -21,6 +21,9 @@ inline constexpr problem index_out_of_range = "index out of range";
 /// Bytes of the code point that begins at `s[0]`; `s` is not empty.
 [[nodiscard]] std::size_t point_size(std::string_view s) noexcept;
 
+/// At most `bytes` bytes of a text for a message, never half a code point.
+[[nodiscard]] std::string_view shortened(std::string_view s, std::size_t bytes) noexcept;
+
 /// Empty for `at` = size.
 problem char_at(std::string_view s, std::int64_t at, std::string_view& out);
 problem substring(std::string_view s, std::int64_t from, std::int64_t to, std::string_view& out);

@@ -143,7 +143,8 @@ type unifier::deep(const term& t) const {
 }
 
 std::string unifier::print(const term& t) const {
-  return to_string(deep(t));
+  auto of = deep(t);
+  return of.is(kind::null_type) ? "null" : to_string(of);
 }
 
 term unifier::instantiate(const term& t, std::vector<term>& made) {

@@ -1,7 +1,5 @@
 #include "pipeline/cel/vector_map.hpp"
 
-#include <unordered_set>
-
 namespace tidemill::cel {
 namespace {
 
@@ -90,27 +88,23 @@ std::vector<T> elements_of(const value_list& list) {
 }
 
 template <class T>
-void search(const std::vector<T>& wanted, const T* x, std::uint32_t mask, std::uint8_t* to,
-            const row_set& rows) {
-  constexpr std::size_t few = 8; // up to here comparing with each is faster than hashing
-  if (wanted.size() <= few) {
-    for_rows(rows, [&](std::uint32_t row) {
-      bool found = false;
-      for (const auto& w : wanted)
-        found |= x[row & mask] == w;
-      to[row] = found;
-    });
-    return;
-  }
-  if constexpr (!std::is_same_v<T, decimal> && !std::is_same_v<T, timestamp> &&
-                !std::is_same_v<T, duration>) {
-    std::unordered_set<T> set(wanted.begin(), wanted.end());
-    for_rows(rows, [&](std::uint32_t row) { to[row] = set.contains(x[row & mask]); });
-  } else {
-    for_rows(rows, [&](std::uint32_t row) {
-      to[row] = std::find(wanted.begin(), wanted.end(), x[row & mask]) != wanted.end();
-    });
-  }
+void search(const code& in, const value_list& list, const lane& a, std::uint8_t* to, const row_set& rows) {
+  const auto* x = a.values<T>();
+  auto mask = a.mask();
+  if constexpr (std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint64_t> ||
+                std::is_same_v<T, double> || std::is_same_v<T, std::string_view>)
+    if (in.set) {
+      const auto& set = std::get<std::unordered_set<T>>(*in.set);
+      for_rows(rows, [&](std::uint32_t row) { to[row] = set.contains(x[row & mask]); });
+      return;
+    }
+  auto wanted = elements_of<T>(list);
+  for_rows(rows, [&](std::uint32_t row) {
+    bool found = false;
+    for (const auto& w : wanted)
+      found |= x[row & mask] == w;
+    to[row] = found;
+  });
 }
 
 } // namespace
@@ -194,7 +188,7 @@ std::optional<lane> vector_evaluator::membership(const code& c, const row_set& r
   auto* to = out.make<std::uint8_t>(kind::boolean, out.constant ? 1 : batch_.rows());
   with_storage(k, [&](auto zero) {
     using T = decltype(zero);
-    search<T>(elements_of<T>(*list), a.values<T>(), a.mask(), to, todo);
+    search<T>(c, *list, a, to, todo);
   });
   if (a.nulls)
     for_rows(todo, [&](std::uint32_t row) { to[row] &= !a.is_null(row); });

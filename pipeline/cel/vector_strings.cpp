@@ -8,7 +8,6 @@ namespace {
 
 using text_view = std::string_view;
 
-/// Which code point functions a text needs: of ASCII, positions are bytes.
 template <class F>
 auto test(F f) {
   return [f](text_view a, text_view b, std::uint32_t, std::uint8_t& out) -> problem {
@@ -170,10 +169,13 @@ std::optional<lane> vector_evaluator::split_piece(const code& split, const code&
     return {};
   return map1<text_view, text_view>(
       split, kind::string, rows, [=, this](text_view s, std::uint32_t row, text_view& out) -> problem {
+        auto next = [&](std::size_t from) {
+          return separator->size() == 1 ? s.find(separator->front(), from) : s.find(*separator, from);
+        };
         std::size_t pieces = 0, begin = 0;
         bool found = false;
         for (auto rest = text_view::npos; begin != text_view::npos; begin = rest, ++pieces) {
-          auto end = s.find(*separator, begin);
+          auto end = next(begin);
           rest = end == text_view::npos ? end : end + separator->size();
           if (static_cast<std::int64_t>(pieces) == *number) {
             out = s.substr(begin, end == text_view::npos ? end : end - begin);

@@ -1,3 +1,4 @@
+#include "pipeline/cel/columns.hpp"
 #include "pipeline/cel/compiler.hpp"
 #include "pipeline/cel/interpreter.hpp"
 #include "pipeline/cel/lexer.hpp"
@@ -236,6 +237,30 @@ struct outcome {
   std::string why;
 };
 
+/// Whether batches of copies, all selected and one among others, give what the single row gave.
+bool same_in_batches(const program& p, const environment& names, const std::vector<value>& slots, const value& wanted) {
+  event_batch batch;
+  batch.records.resize(3);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].is_error())
+      return true; // a column can't be unbound
+    auto& c = batch.columns.emplace_back(names.variables[i].of);
+    c.resize(3);
+    for (std::size_t row = 0; row < 3; ++row)
+      c.set(row, slots[i]);
+  }
+  for (const auto& rows : {selection{0, 1, 2}, selection{1}}) {
+    column out;
+    std::vector<row_error> errors;
+    evaluate_columns(p, batch, rows, out, errors);
+    if (errors.size() != (wanted.is_error() ? rows.size() : 0))
+      return false;
+    if (!wanted.is_error() && !same(out.at(1), wanted))
+      return false;
+  }
+  return true;
+}
+
 bool named_zone(const std::string& expr) {
   for (auto zone : {"Australia/", "America/", "US/", "Asia/", "Europe/"})
     if (expr.find(zone) != std::string::npos)
@@ -294,6 +319,8 @@ outcome run(const value& c) {
   interpret.set_row(slots);
   budget left;
   auto got = interpret.run(*compiled->root, left);
+  if (!same_in_batches(*compiled, names, slots, got))
+    return {verdict::failed, "a batch gives something else"};
   if (find(expect, "error"))
     return {got.is_error() ? verdict::passed : verdict::failed, "no error"};
   if (got.is_error())
