@@ -19,9 +19,8 @@ struct expanded_text {
 };
 
 /// Replaces `${NAME}`, `${NAME:-default}` (also if empty) and `${NAME:?message}` (an error if unset or
-/// empty);
-/// `$${` stands for `${`, any other `$` for itself. Values are not looked into again; at most 1 MiB.
-/// Errors: `config_invalid`.
+/// empty). `$${` stands for `${`, any other `$` for itself. Values are not looked into again; the result is
+/// at most 1 MiB. Errors: `config_invalid`.
 [[nodiscard]] result<expanded_text> expand_environment(std::string_view text,
                                                        const environment_lookup& environment);
 
