@@ -22,8 +22,8 @@ struct decimal {
 };
 inline constexpr std::int64_t decimal_one = 1'000'000'000;
 
-/// `-12.5`, without trailing zeros. `parse_decimal` reads it back, and an exponent too; fraction digits after the
-/// ninth that are not zero are an `event_type` error, as rounding would be silent.
+/// `-12.5`, without trailing zeros. `parse_decimal` reads it back, and an exponent too; fraction digits after
+/// the ninth that are not zero are an `event_type` error, as rounding would be silent.
 [[nodiscard]] std::string to_string(decimal d);
 [[nodiscard]] result<decimal> parse_decimal(std::string_view text);
 

@@ -325,7 +325,9 @@ void partition::enter(const journal_entry& e, std::vector<emission>& out) {
   impl_->advance(true, out);
 }
 
-std::size_t partition::entries_due() const noexcept { return impl_->due.size(); }
+std::size_t partition::entries_due() const noexcept {
+  return impl_->due.size();
+}
 
 void partition::open(std::size_t view, const link_hello& hello) {
   auto& feed = *impl_->feeds.at(view);
