@@ -1,0 +1,326 @@
+// From settings to objects: the only place that knows every kind of source, table and sink.
+#include "actors/components.hpp"
+
+#include "event/hash.hpp"
+#include "storage/file/file_event_sink.hpp"
+#include "storage/file/file_source.hpp"
+#include "storage/file/sealed_file_sink.hpp"
+#include "storage/generate/generate_source.hpp"
+#include "storage/log/log_source.hpp"
+#include "storage/redis/redis_mirror.hpp"
+#include "storage/tables/csv_table.hpp"
+#include "storage/tables/mmdb_table.hpp"
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+namespace tidemill {
+namespace {
+
+std::filesystem::path resolve(const std::filesystem::path& base, const std::string& path) {
+  auto p = std::filesystem::path{path};
+  return p.is_absolute() ? p : base / p;
+}
+
+/// Decodes single records outside a partition: to route them, or to pace them. One thread at a time.
+class record_reader {
+public:
+  record_reader(const source_plan& s, std::vector<bool> needed)
+      : codec_(*make_codec(s.format, s.fields, std::move(needed))) {}
+
+  /// The record as a batch of at most one row; null if it doesn't decode.
+  const event_batch* read(const record& r, const std::shared_ptr<const std::string>& header) {
+    auto in = std::make_shared<record_batch>();
+    in->records = {r};
+    in->header = header;
+    events_ = {};
+    failures_.clear();
+    codec_->decode(*in, events_, failures_);
+    return events_.rows() == 1 ? &events_ : nullptr;
+  }
+
+private:
+  std::unique_ptr<codec> codec_;
+  event_batch events_;
+  std::vector<decode_failure> failures_;
+};
+
+partitioner make_partitioner(const source_plan& s, std::uint32_t partitions) {
+  std::vector<bool> needed(s.fields.size(), false);
+  for (auto slot : s.partition_by->slots())
+    needed[slot] = true;
+  auto reader = std::make_shared<record_reader>(s, std::move(needed));
+  return [reader, by = *s.partition_by, partitions](const record& r,
+                                                    const std::shared_ptr<const std::string>& header) {
+    const auto* events = reader->read(r, header);
+    if (events == nullptr)
+      return partition_id{0};
+    column out;
+    std::vector<cel::row_error> failed;
+    by.evaluate(*events, {0}, out, failed);
+    if (!failed.empty())
+      return partition_id{0};
+    std::string key;
+    append_encoded(key, out.at(0));
+    return static_cast<partition_id>(hash64(key) % partitions);
+  };
+}
+
+std::uint32_t partitions_of(const source_plan& s) {
+  return static_cast<std::uint32_t>(s.settings.settings.integer("partitions", 1));
+}
+
+result<made_source> make_file(const source_plan& s, const std::filesystem::path& base,
+                              const std::filesystem::path& data) {
+  const auto& o = s.settings.settings;
+  file_source_settings f;
+  f.name = s.name;
+  f.base = base;
+  f.path = o.text("path");
+  f.format = s.format;
+  f.pace = o.number("pace");
+  f.follow = o.flag("follow");
+  f.state_folder = data / "sources" / s.name;
+  if (s.partition_by) {
+    f.partitions = partitions_of(s);
+    f.partition_by = make_partitioner(s, f.partitions);
+    f.partition_text = s.partition_by->text();
+  }
+  if (f.pace > 0) {
+    std::vector<bool> needed(s.fields.size(), false);
+    needed[s.time_slot] = true;
+    auto reader = std::make_shared<record_reader>(s, std::move(needed));
+    f.time_of = [reader, slot = s.time_slot](
+                    const record& r,
+                    const std::shared_ptr<const std::string>& header) -> std::optional<event_time> {
+      const auto* events = reader->read(r, header);
+      if (events == nullptr || events->columns[slot].is_null(0))
+        return std::nullopt;
+      return to_event_time(events->columns[slot].as<timestamp>()[0]);
+    };
+  }
+  TIDEMILL_TRY(auto source, make_file_source(std::move(f)));
+  return made_source{std::move(source), nullptr, {}};
+}
+
+result<made_source> make_generate(const source_plan& s, const std::filesystem::path& data) {
+  const auto& o = s.settings.settings;
+  generate_settings g;
+  g.name = s.name;
+  g.seed = static_cast<std::uint64_t>(o.integer("seed", 1));
+  g.partitions = static_cast<std::uint32_t>(o.integer("partitions", 4));
+  g.rate = o.number("rate", 1000);
+  g.events = static_cast<std::uint64_t>(o.integer("events", 0));
+  g.users = static_cast<std::uint32_t>(o.integer("users", 5000));
+  g.state_folder = data / "sources";
+  if (o.has("start")) {
+    TIDEMILL_TRY(auto start, parse_rfc3339(o.text("start")));
+    g.start = to_event_time(start);
+  }
+  TIDEMILL_TRY(auto source, make_generate_source(std::move(g)));
+  return made_source{std::move(source), nullptr, {}};
+}
+
+result<made_source> make_http(const source_plan& s, const std::filesystem::path& data) {
+  const auto& o = s.settings.settings;
+  ingest_log::settings l;
+  l.name = s.name;
+  l.partitions = partitions_of(s);
+  l.max_unread = static_cast<std::uint64_t>(o.integer("max_backlog", 1 << 30));
+  l.max_record = static_cast<std::uint32_t>(o.integer("max_body", 16 << 20));
+  std::random_device device;
+  auto random_id = content_id(std::to_string(device()) + std::to_string(device()) + std::to_string(device()));
+  TIDEMILL_TRY(auto log, ingest_log::open(data / "ingest" / s.name, l, random_id));
+  return made_source{std::make_unique<log_source>(log), log,
+                     s.partition_by ? make_partitioner(s, l.partitions) : partitioner{}};
+}
+
+schema declared_columns(const component& c) {
+  schema columns;
+  for (const auto& [name, settings] : c.settings.sections("columns")) {
+    field f;
+    f.name = name.text;
+    if (auto of = parse_type(settings->text("type"), f.time))
+      f.of = *of;
+    if (auto path = settings->text("path"); !path.empty())
+      for (std::size_t at = 0; at <= path.size();) {
+        auto dot = std::min(path.find('.', at), path.size());
+        f.path.push_back(path.substr(at, dot - at));
+        at = dot + 1;
+      }
+    columns.set(std::move(f));
+  }
+  return columns;
+}
+
+/// Hands each event to the log under the name of its stream.
+class dead_letters_of_source : public event_sink {
+public:
+  dead_letters_of_source(const source_plan& s, const std::shared_ptr<dead_letter_log>& log) {
+    for (const auto& o : s.outputs)
+      if (o.kind != output_kind::events)
+        streams_.emplace(o.name, dead_letter_sink{log, o.name});
+  }
+
+  result<std::map<partition_id, offset>> resume() override {
+    // A letter that comes again is known by its id, so the least of all streams is right for each.
+    std::map<partition_id, offset> least;
+    auto first = true;
+    for (auto& [name, sink] : streams_) {
+      TIDEMILL_TRY(auto held, sink.resume());
+      for (auto it = least.begin(); it != least.end();)
+        it = held.contains(it->first) ? std::next(it) : least.erase(it);
+      for (const auto& [p, upto] : held)
+        if (auto it = least.find(p); it != least.end())
+          it->second = std::min(it->second, upto);
+        else if (first)
+          least.emplace(p, upto);
+      first = false;
+    }
+    return least;
+  }
+
+  status write(const outgoing_batch& batch) override {
+    for (auto& [name, sink] : streams_) {
+      outgoing_batch mine{batch.partition, batch.upto, {}, 0};
+      for (const auto& e : batch.events)
+        if (e.stream == name)
+          mine.events.push_back(e);
+      TIDEMILL_CHECK(sink.write(mine));
+    }
+    return {};
+  }
+
+  status sync() override {
+    for (auto& [name, sink] : streams_)
+      TIDEMILL_CHECK(sink.sync());
+    return {};
+  }
+
+private:
+  std::map<std::string, dead_letter_sink, std::less<>> streams_;
+};
+
+} // namespace
+
+std::filesystem::path base_folder(const definition& d) {
+  auto folder = std::filesystem::path{d.file}.parent_path();
+  return folder.empty() ? std::filesystem::path{"."} : folder;
+}
+
+result<made_source> make_source(const source_plan& s, const std::filesystem::path& base,
+                                const std::filesystem::path& data) {
+  auto made = s.settings.type == "file"       ? make_file(s, base, data)
+              : s.settings.type == "generate" ? make_generate(s, data)
+                                              : make_http(s, data);
+  if (!made)
+    return made.error().in("sources." + s.name);
+  return made;
+}
+
+std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,
+                                        const std::filesystem::path& folder) {
+  auto path = resolve(base, c.settings.text("path"));
+  if (c.type == "mmdb")
+    return make_mmdb_table(
+        {.name = c.name.text, .path = path, .folder = folder, .columns = declared_columns(c)});
+  return make_csv_table({.name = c.name.text,
+                         .path = path,
+                         .folder = folder,
+                         .key = c.settings.text("key"),
+                         .columns = declared_columns(c),
+                         .delimiter = c.settings.text("delimiter", ",").front()});
+}
+
+result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,
+                                                    const std::filesystem::path& base) {
+  std::vector<std::string> columns;
+  if (s.settings.settings.text("format", "ndjson") == "csv") {
+    for (const auto& source : all.sources)
+      for (const auto& stream : source.streams)
+        if (stream.name == s.outputs.front())
+          for (const auto& f : stream.fields.fields())
+            columns.push_back(f.name);
+    if (columns.empty()) // a side output
+      columns = {"stream", "source", "partition",  "offset", "step",
+                 "code",   "reason", "event_time", "raw",    "raw_base64"};
+  }
+  return std::unique_ptr<event_sink>{
+      std::make_unique<file_event_sink>(resolve(base, s.settings.settings.text("path")), std::move(columns))};
+}
+
+result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s, const std::filesystem::path& base) {
+  using format = sealed_file_sink::format;
+  auto csv = s.settings.settings.text("format", "ndjson") == "csv";
+  return std::unique_ptr<sealed_sink>{std::make_unique<sealed_file_sink>(
+      resolve(base, s.settings.settings.text("path")), csv ? format::csv : format::ndjson)};
+}
+
+result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s) {
+  const auto& o = s.settings.settings;
+  redis_mirror_settings r;
+  r.url = o.text("url");
+  r.ttl = std::chrono::duration_cast<std::chrono::milliseconds>(o.time("ttl", std::chrono::hours{24}));
+  r.prefix = o.text("prefix", "tm");
+  r.series = o.flag("series");
+  return make_redis_mirror(std::move(r));
+}
+
+std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s,
+                                                  std::shared_ptr<dead_letter_log> log) {
+  return std::make_unique<dead_letters_of_source>(s, log);
+}
+
+table_shelf::table_shelf(const plan& all, const std::filesystem::path& base,
+                         const std::filesystem::path& data) {
+  for (const auto& c : all.tables)
+    tables_.push_back({c.name.text,
+                       make_table(c, base, data / "tables" / c.name.text),
+                       c.settings.time("refresh", std::chrono::seconds{10}),
+                       {},
+                       {},
+                       {}});
+}
+
+result<std::vector<std::string>> table_shelf::newest() {
+  std::lock_guard lock{mutex_};
+  std::vector<std::string> versions;
+  auto now = std::chrono::steady_clock::now();
+  for (auto& t : tables_) {
+    if (!t.looked || now - *t.looked >= t.refresh) {
+      auto latest = t.store->latest();
+      if (!latest && !t.current)
+        return latest.error().in("tables." + t.name);
+      t.looked = now;
+      if (latest)
+        t.current = *latest;
+    }
+    t.handed_out.insert(t.current->version());
+    versions.push_back(t.current->version());
+  }
+  return versions;
+}
+
+table_ptr table_shelf::find(std::size_t table, const std::string& version) {
+  std::lock_guard lock{mutex_};
+  auto& t = tables_.at(table);
+  if (t.current && t.current->version() == version)
+    return t.current;
+  auto found = t.store->version(version);
+  if (!found)
+    return nullptr;
+  t.handed_out.insert(version);
+  return *found;
+}
+
+void table_shelf::keep_only(const std::set<std::string>& used) {
+  std::lock_guard lock{mutex_};
+  for (auto& t : tables_) {
+    auto keep = used;
+    keep.insert(t.handed_out.begin(), t.handed_out.end());
+    t.store->keep_only({keep.begin(), keep.end()});
+  }
+}
+
+} // namespace tidemill

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "event/table.hpp"
+#include "pipeline/plan.hpp"
+#include "storage/event_sink.hpp"
+#include "storage/log/dead_letter_log.hpp"
+#include "storage/log/ingest_log.hpp"
+#include "storage/record_source.hpp"
+#include "storage/row_sink.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace tidemill {
+
+/// Where a pipeline's relative paths start: the folder of its file.
+[[nodiscard]] std::filesystem::path base_folder(const definition& d);
+
+/// A source as configured; `ingest` is set for `http`. `data` is the data folder.
+struct made_source {
+  std::unique_ptr<record_source> source;
+  std::shared_ptr<ingest_log> ingest;
+  partitioner partition_by; ///< of `http`: where an accepted record goes
+};
+[[nodiscard]] result<made_source> make_source(const source_plan& s, const std::filesystem::path& base,
+                                              const std::filesystem::path& data);
+
+/// A table's versions; `folder` keeps copies.
+[[nodiscard]] std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,
+                                                      const std::filesystem::path& folder);
+
+[[nodiscard]] result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,
+                                                                  const std::filesystem::path& base);
+[[nodiscard]] result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s,
+                                                                    const std::filesystem::path& base);
+[[nodiscard]] result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s);
+/// All side outputs of one source, into the dead-letter log.
+[[nodiscard]] std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s,
+                                                                std::shared_ptr<dead_letter_log> log);
+
+/// The tables of a pipeline while it runs: asked by all workers, read anew at most once per `refresh`.
+/// Thread-safe.
+class table_shelf {
+public:
+  table_shelf(const plan& all, const std::filesystem::path& base, const std::filesystem::path& data);
+  /// Version of each table that new records use.
+  [[nodiscard]] result<std::vector<std::string>> newest();
+  [[nodiscard]] table_ptr find(std::size_t table, const std::string& version);
+  /// Forgets versions that neither `used` names nor this process has handed out.
+  void keep_only(const std::set<std::string>& used);
+
+private:
+  struct entry {
+    std::string name;
+    std::unique_ptr<table_store> store;
+    std::chrono::microseconds refresh{};
+    std::optional<std::chrono::steady_clock::time_point> looked;
+    table_ptr current;
+    std::set<std::string> handed_out;
+  };
+  std::mutex mutex_;
+  std::vector<entry> tables_;
+};
+
+} // namespace tidemill

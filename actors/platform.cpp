@@ -1,0 +1,688 @@
+#include "actors/platform.hpp"
+
+#include "actors/components.hpp"
+#include "actors/publisher.hpp"
+#include "actors/sinks.hpp"
+#include "actors/source.hpp"
+#include "actors/state_check.hpp"
+#include "actors/status.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/view.hpp"
+#include "actors/worker.hpp"
+#include "http/server.hpp"
+#include "http/spec.hpp"
+#include "pipeline/row_filter.hpp"
+#include "storage/log/data_lock.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <set>
+#include <thread>
+#include <unistd.h>
+
+namespace tidemill {
+namespace {
+
+event_time wall_now() {
+  return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+}
+
+std::chrono::milliseconds milliseconds_of(microseconds t) {
+  return std::max(std::chrono::milliseconds{1}, std::chrono::duration_cast<std::chrono::milliseconds>(t));
+}
+
+struct system_config : caf::actor_system_config {
+  explicit system_config(std::size_t threads) {
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", threads);
+    set("scheduler.max-throughput", std::size_t{50});
+    add_message_types<caf::id_block::tidemill>();
+  }
+};
+
+/// Deletes a folder of its own at the end: for tables that are only looked at.
+struct scratch_folder {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("tidemill-check-" + std::to_string(::getpid()));
+  ~scratch_folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
+struct running_view {
+  std::size_t source = 0, index = 0;
+  const view_plan* plan = nullptr;
+  std::shared_ptr<view_cell> cell;
+};
+
+} // namespace
+
+std::shared_ptr<const plan> compile(const definition& d, std::vector<diagnostic>& faults) {
+  scratch_folder scratch;
+  auto columns = [&](const component& c) -> result<schema> {
+    auto store = make_table(c, base_folder(d), scratch.path / c.name.text);
+    auto latest = store->latest();
+    if (!latest)
+      return latest.error();
+    return (*latest)->columns();
+  };
+  return compile_plan(d, columns, faults);
+}
+
+std::string describe(const plan& p, const std::filesystem::path& data) {
+  std::string out;
+  for (const auto& s : p.sources) {
+    out += "source " + s.name + ": " + s.settings.type + ", format " + s.format.name +
+           ", out of order up to " + format_config_duration(s.out_of_order) +
+           (s.idle ? ", idle after " + format_config_duration(*s.idle) : "") + '\n';
+    for (const auto& stream : s.streams)
+      if (stream.parent)
+        out += "  stream " + stream.name + ": from " + s.streams[*stream.parent].name + ", " +
+               std::to_string(stream.steps.size()) + " steps, " + std::to_string(stream.fields.size()) +
+               " fields\n";
+    for (const auto& v : s.views) {
+      const auto& w = v.window;
+      out += "  view " + v.name + ": from " + s.streams[v.stream].name + ", windows of " +
+             format_config_duration(w.size) +
+             (w.slices > 1 ? " every " + format_config_duration(w.slide) : std::string{}) + " in " +
+             std::to_string(w.slices) + (w.slices == 1 ? " slice, " : " slices, ") +
+             std::to_string(v.layout->size()) + " bytes per key and slice, final " +
+             format_config_duration(w.lateness + s.out_of_order) + " after their end, rows kept for " +
+             format_config_duration(v.schema->retain) + '\n';
+    }
+  }
+  for (const auto& s : p.sinks)
+    out += "sink " + s.settings.name.text + ": " + s.settings.type + '\n';
+  std::error_code ignored;
+  if (data.empty() || !std::filesystem::exists(data / "checkpoints", ignored))
+    return out + "state: none yet, everything starts empty\n";
+  auto store = checkpoint_store::open(data / "checkpoints");
+  if (!store)
+    return out + "state: " + store.error().text() + '\n';
+  auto report = check_state(p, data, **store);
+  for (const auto& [what, sentences] :
+       {std::pair{"restored", &report.restored}, {"new", &report.fresh}, {"lost", &report.lost}})
+    for (const auto& s : *sentences)
+      out += "state " + std::string{what} + ": " + s + '\n';
+  return out;
+}
+
+struct platform::impl {
+  impl(std::shared_ptr<const plan> p, run_settings s) : all(std::move(p)), settings(std::move(s)) {}
+
+  std::shared_ptr<const plan> all;
+  run_settings settings;
+  std::unique_ptr<data_directory> data;
+  std::unique_ptr<checkpoint_store> checkpoints;
+  std::shared_ptr<dead_letter_log> dead_letters;
+  std::unique_ptr<table_shelf> tables;
+  std::shared_ptr<board> boards = std::make_shared<board>();
+  std::shared_ptr<std::atomic<bool>> stopping = std::make_shared<std::atomic<bool>>(false);
+  std::unique_ptr<http_server> server;
+  std::vector<running_view> views;
+  std::vector<std::unique_ptr<source_runner>> runners;
+  std::vector<std::shared_ptr<ingest_log>> ingests;
+  std::vector<std::uint32_t> sink_base;
+  std::unique_ptr<system_config> config;
+  std::unique_ptr<caf::actor_system> system;
+  caf::actor supervising;
+  std::vector<caf::actor> handles; ///< of children, by number; touched by the supervisor alone
+  std::uint64_t epoch = 0;
+
+  mutable std::mutex mutex;
+  std::string failure;
+  std::atomic<bool> failed{false};
+  std::map<std::string, std::pair<int, std::vector<std::string>>>
+      needed_tables; ///< by checkpoint key; saver only
+  std::atomic<double> events_per_second{0};
+  mutable std::jthread meter;
+
+  [[nodiscard]] const options& engine() const { return all->written.engine; }
+
+  void fail(std::string why) {
+    std::lock_guard lock{mutex};
+    if (failure.empty())
+      failure = std::move(why);
+    failed = true;
+  }
+
+  status open_data();
+  status open_sources();
+  status choose_epoch();
+  status start_http();
+  void start_actors();
+  void serve();
+  std::size_t add(std::vector<supervised>& children, supervised child);
+  void add_saver(std::vector<supervised>& children);
+  void add_publishers(std::vector<supervised>& children);
+  void add_sinks(std::vector<supervised>& children);
+  void add_views(std::vector<supervised>& children);
+  void add_workers(std::vector<supervised>& children);
+  void tables_needed(const std::string& key, const std::vector<std::string>& versions);
+  [[nodiscard]] sink_common common(std::size_t sink, std::string name) const;
+  [[nodiscard]] bool finished() const;
+  [[nodiscard]] std::uint64_t events() const;
+  std::string shut_down();
+
+  // Numbers of children, by kind.
+  std::size_t saver = 0;
+  std::vector<std::size_t> publisher_of, view_of;     ///< by running view
+  std::map<std::size_t, std::size_t> sink_of;         ///< plan's sink → child
+  std::vector<std::size_t> dead_letters_of;           ///< by source
+  std::vector<std::vector<std::size_t>> worker_of;    ///< by source, partition
+  std::vector<std::unique_ptr<record_source>> opened; ///< before their runners take them
+  std::vector<partitioner> routes;                    ///< of http sources
+};
+
+status platform::impl::open_data() {
+  TIDEMILL_TRY(data, data_directory::open(settings.data, wall_now()));
+  TIDEMILL_TRY(auto folder, data->subfolder("checkpoints"));
+  TIDEMILL_TRY(checkpoints, checkpoint_store::open(folder));
+  auto report = check_state(*all, data->path(), *checkpoints);
+  if (!report.lost.empty() && !settings.accept_loss) {
+    std::string text = "the data folder " + data->path().string() + " holds state of another definition:";
+    for (const auto& l : report.lost)
+      text += "\n  " + l;
+    return error{errc::mismatch,
+                 text + "\nrun with --accept-loss to go on without it, or with another --data folder"};
+  }
+  for (const auto& stale : report.stale) {
+    std::error_code ignored;
+    std::filesystem::remove_all(stale, ignored);
+  }
+  TIDEMILL_TRY(auto letters, data->subfolder("dead_letters"));
+  TIDEMILL_TRY(dead_letters, dead_letter_log::open(letters));
+  tables = std::make_unique<table_shelf>(*all, base_folder(all->written), data->path());
+  return {};
+}
+
+status platform::impl::open_sources() {
+  std::uint32_t base = 0;
+  TIDEMILL_TRY(auto sources_folder, data->subfolder("sources"));
+  for (const auto& s : all->sources) {
+    TIDEMILL_TRY(auto made, make_source(s, base_folder(all->written), data->path()));
+    auto shown = std::make_unique<source_board>();
+    shown->name = s.name;
+    for (std::uint32_t p = 0; p < made.source->partitions(); ++p)
+      shown->partitions.push_back(std::make_unique<partition_board>());
+    for (std::uint32_t p = 0; p < made.source->partitions(); ++p) {
+      std::vector<std::string> warnings;
+      TIDEMILL_TRY(auto saved, checkpoints->load(checkpoint_key(s.name, p), warnings));
+      if (saved && saved->source != made.source->identity())
+        return error{errc::mismatch, "sources." + s.name + ": the checkpoint in " + data->path().string() +
+                                         " belongs to another input (" + saved->source + ", now " +
+                                         made.source->identity() + "); use another --data folder"};
+    }
+    boards->sources.push_back(std::move(shown));
+    sink_base.push_back(base);
+    base += made.source->partitions();
+    opened.push_back(std::move(made.source));
+    ingests.push_back(std::move(made.ingest));
+    routes.push_back(std::move(made.partition_by));
+  }
+  for (std::size_t s = 0; s < all->sources.size(); ++s)
+    for (std::size_t v = 0; v < all->sources[s].views.size(); ++v) {
+      const auto& view = all->sources[s].views[v];
+      auto first = std::make_shared<view_snapshot>();
+      first->schema = view.schema;
+      views.push_back({s, v, &view, std::make_shared<view_cell>(std::move(first))});
+      boards->views.push_back(std::make_unique<view_board>());
+      boards->views.back()->name = view.name;
+    }
+  for (const auto& s : all->sinks) {
+    boards->sinks.push_back(std::make_unique<sink_board>());
+    boards->sinks.back()->name = s.settings.name.text;
+  }
+  for (const auto& s : all->sources) {
+    boards->sinks.push_back(std::make_unique<sink_board>());
+    boards->sinks.back()->name = s.name + " dead letters";
+  }
+  return {};
+}
+
+/// The incarnation of what is published: higher than any before, as far as anybody remembers.
+status platform::impl::choose_epoch() {
+  auto path = data->path() / "EPOCH";
+  std::uint64_t last = 0;
+  if (auto text = read_file(path, 64))
+    last = std::strtoull(text->c_str(), nullptr, 10);
+  for (const auto& s : all->sinks) {
+    auto mirror = s.settings.type == "redis" ? make_mirror(s) : error{};
+    for (const auto& v : views) {
+      if (!mirror || std::ranges::find(s.views, v.plan->name) == s.views.end())
+        continue;
+      auto stored = (*mirror)->stored_epoch(*v.plan->schema);
+      if (!stored)
+        break; // away: it will refuse us if it has seen a newer epoch
+      last = std::max(last, *stored);
+    }
+  }
+  auto seconds = static_cast<std::uint64_t>(wall_now().time_since_epoch() / std::chrono::seconds{1});
+  epoch = std::max(last, seconds) + 1;
+  return replace_file(path, std::to_string(epoch) + "\n");
+}
+
+status platform::impl::start_http() {
+  if (!all->written.serve.has("http"))
+    return {};
+  TIDEMILL_TRY(server, http_server::listen(serve_settings(all->written.serve)));
+  return {};
+}
+
+std::size_t platform::impl::add(std::vector<supervised>& children, supervised child) {
+  auto number = children.size();
+  handles.emplace_back();
+  // Those who start later find the handle of this incarnation.
+  child.start = [this, number, start = std::move(child.start)](
+                    caf::event_based_actor* parent, std::uint64_t incarnation, const suspects& suspected) {
+    return handles[number] = start(parent, incarnation, suspected);
+  };
+  children.push_back(std::move(child));
+  return number;
+}
+
+void platform::impl::tables_needed(const std::string& key, const std::vector<std::string>& versions) {
+  auto& [saves, needed] = needed_tables[key];
+  ++saves;
+  needed = versions;
+  std::size_t keys = 0;
+  for (const auto& workers : worker_of)
+    keys += workers.size();
+  // Checkpoints of an earlier process may rely on versions that only their journal names.
+  auto all_saved_twice =
+      needed_tables.size() == keys &&
+      std::ranges::all_of(needed_tables, [](const auto& k) { return k.second.first >= 2; });
+  if (!all_saved_twice)
+    return;
+  std::set<std::string> used;
+  for (const auto& [k, n] : needed_tables)
+    used.insert(n.second.begin(), n.second.end());
+  tables->keep_only(used);
+}
+
+void platform::impl::add_saver(std::vector<supervised>& children) {
+  supervised child{"checkpoint writer", supervised::kind::saver, 0, 0, {}, {}};
+  child.start = [this](caf::event_based_actor* parent, std::uint64_t, const suspects&) {
+    return parent->spawn<caf::detached>(
+        saver_actor, saver_setup{checkpoints.get(), boards,
+                                 [this](const std::string& key, const std::vector<std::string>& v) {
+                                   tables_needed(key, v);
+                                 }});
+  };
+  saver = add(children, std::move(child));
+}
+
+void platform::impl::add_publishers(std::vector<supervised>& children) {
+  for (const auto& v : views) {
+    supervised child{"publisher of " + v.plan->name, supervised::kind::publisher, v.source, v.index, {}, {}};
+    child.start = [this, v](caf::event_based_actor* parent, std::uint64_t incarnation, const suspects&) {
+      publisher_setup setup{
+          v.plan->schema, epoch + incarnation - 1, boards->sources[v.source]->partitions.size(), v.cell, {}};
+      return parent->spawn(publisher, std::move(setup));
+    };
+    publisher_of.push_back(add(children, std::move(child)));
+  }
+}
+
+sink_common platform::impl::common(std::size_t sink, std::string name) const {
+  return {std::move(name), boards, sink, stopping};
+}
+
+void platform::impl::add_sinks(std::vector<supervised>& children) {
+  auto base = base_folder(all->written);
+  for (std::size_t i = 0; i < all->sinks.size(); ++i) {
+    const auto& s = all->sinks[i];
+    auto name = "sinks." + s.settings.name.text;
+    supervised child{name, supervised::kind::sink, 0, i, {}, {}};
+    if (s.settings.type == "redis") {
+      std::vector<std::shared_ptr<const view_cell>> cells;
+      for (const auto& v : views)
+        if (std::ranges::find(s.views, v.plan->name) != s.views.end())
+          cells.push_back(v.cell);
+      child.start = [this, i, name, &s, cells](caf::event_based_actor* parent, std::uint64_t,
+                                               const suspects&) {
+        return parent->spawn<caf::detached>(
+            mirror_actor, mirror_setup{common(i, name), [&s] { return make_mirror(s); }, cells});
+      };
+    } else if (!s.views.empty()) {
+      child.start = [this, i, name, &s, base](caf::event_based_actor* parent, std::uint64_t,
+                                              const suspects&) {
+        return parent->spawn<caf::detached>(
+            sealed_sink_actor,
+            sealed_sink_setup{common(i, name), [&s, base] { return make_sealed_sink(s, base); }});
+      };
+    } else {
+      child.start = [this, i, name, &s, base](caf::event_based_actor* parent, std::uint64_t,
+                                              const suspects&) {
+        return parent->spawn<caf::detached>(
+            event_sink_actor,
+            event_sink_setup{common(i, name), [this, &s, base] { return make_event_sink(s, *all, base); }});
+      };
+    }
+    sink_of[i] = add(children, std::move(child));
+  }
+  for (std::size_t s = 0; s < all->sources.size(); ++s) {
+    auto shown = all->sinks.size() + s;
+    auto name = "dead letters of " + all->sources[s].name;
+    supervised child{name, supervised::kind::sink, s, shown, {}, {}};
+    child.start = [this, s, shown, name](caf::event_based_actor* parent, std::uint64_t, const suspects&) {
+      return parent->spawn<caf::detached>(
+          event_sink_actor,
+          event_sink_setup{common(shown, name), [this, s]() -> result<std::unique_ptr<event_sink>> {
+                             return make_dead_letter_sink(all->sources[s], dead_letters);
+                           }});
+    };
+    dead_letters_of.push_back(add(children, std::move(child)));
+  }
+}
+
+void platform::impl::add_views(std::vector<supervised>& children) {
+  for (std::size_t n = 0; n < views.size(); ++n) {
+    const auto& v = views[n];
+    supervised child{"view " + v.plan->name, supervised::kind::view, v.source, v.index, {}, {}};
+    child.start = [this, n, v](caf::event_based_actor* parent, std::uint64_t incarnation, const suspects&) {
+      view_setup setup;
+      setup.all = all;
+      setup.source = v.source;
+      setup.view = v.index;
+      setup.index = static_cast<std::uint32_t>(v.index);
+      setup.partitions = boards->sources[v.source]->partitions.size();
+      setup.log = view_log_folder(data->path(), *v.plan);
+      setup.publisher = handles[publisher_of[n]];
+      for (std::size_t i = 0; i < all->sinks.size(); ++i)
+        if (all->sinks[i].settings.type != "redis" &&
+            std::ranges::find(all->sinks[i].views, v.plan->name) != all->sinks[i].views.end())
+          setup.sealed_sinks.emplace_back(static_cast<std::uint32_t>(i), handles[sink_of.at(i)]);
+      setup.tick = std::clamp(milliseconds_of(engine().time("flush", std::chrono::milliseconds{100})) / 2,
+                              std::chrono::milliseconds{5}, std::chrono::milliseconds{100});
+      setup.status = boards;
+      setup.shown = n;
+      setup.incarnation = incarnation;
+      if (incarnation > 1)
+        ++boards->views[n]->restarts;
+      return parent->spawn<caf::detached>(view_actor, std::move(setup));
+    };
+    view_of.push_back(add(children, std::move(child)));
+    children[publisher_of[n]].dependants.push_back(view_of.back());
+    for (std::size_t i = 0; i < all->sinks.size(); ++i)
+      if (all->sinks[i].settings.type != "redis" &&
+          std::ranges::find(all->sinks[i].views, v.plan->name) != all->sinks[i].views.end())
+        children[sink_of.at(i)].dependants.push_back(view_of.back());
+  }
+}
+
+void platform::impl::add_workers(std::vector<supervised>& children) {
+  for (std::size_t s = 0; s < all->sources.size(); ++s) {
+    auto& numbers = worker_of.emplace_back();
+    const auto& source = all->sources[s];
+    std::set<std::size_t> sinks;
+    for (const auto& o : source.outputs)
+      sinks.insert(o.sinks.begin(), o.sinks.end());
+    for (std::size_t p = 0; p < boards->sources[s]->partitions.size(); ++p) {
+      auto id = static_cast<partition_id>(p);
+      worker_setup fixed;
+      fixed.all = all;
+      fixed.source = s;
+      fixed.partition = id;
+      fixed.arrival_times = opened[s]->has_arrival_times();
+      fixed.key = checkpoint_key(source.name, p);
+      fixed.identity = opened[s]->identity();
+      fixed.start = opened[s]->start(id);
+      fixed.journal = data->path() / "journal" / source.name / std::to_string(p);
+      fixed.checkpoints = checkpoints.get();
+      fixed.sink_base = sink_base[s];
+      fixed.find_table = [this](std::size_t table, const std::string& version) {
+        return tables->find(table, version);
+      };
+      fixed.table_versions = [this] { return tables->newest(); };
+      fixed.flush = milliseconds_of(engine().time("flush", std::chrono::milliseconds{100}));
+      fixed.checkpoint = milliseconds_of(engine().time("checkpoint", std::chrono::seconds{5}));
+      fixed.status = boards;
+      fixed.ready = [this, s, id](worker_actor to, offset at) { runners[s]->route(id, std::move(to), at); };
+      fixed.release = [this, s, id](offset upto) {
+        if (ingests[s])
+          (void)ingests[s]->release(id, upto); // a failure costs space, not safety
+      };
+      supervised child{"worker " + fixed.key, supervised::kind::worker, s, p, {}, {}};
+      child.start = [this, fixed, s, sinks](caf::event_based_actor* parent, std::uint64_t incarnation,
+                                            const suspects& suspected) {
+        auto setup = fixed;
+        setup.saver = handles[saver];
+        for (std::size_t n = 0; n < views.size(); ++n)
+          if (views[n].source == s)
+            setup.views.push_back(handles[view_of[n]]);
+        for (auto i : sinks)
+          setup.sinks.emplace_back(static_cast<std::uint32_t>(i), handles[sink_of.at(i)]);
+        setup.sinks.emplace_back(static_cast<std::uint32_t>(all->sinks.size()), handles[dead_letters_of[s]]);
+        setup.incarnation = incarnation;
+        setup.suspected = suspected;
+        return caf::actor_cast<caf::actor>(parent->spawn(worker, std::move(setup)));
+      };
+      numbers.push_back(add(children, std::move(child)));
+      children[saver].dependants.push_back(numbers.back());
+      children[dead_letters_of[s]].dependants.push_back(numbers.back());
+      for (auto i : sinks)
+        children[sink_of.at(i)].dependants.push_back(numbers.back());
+      for (std::size_t n = 0; n < views.size(); ++n)
+        if (views[n].source == s)
+          children[view_of[n]].dependants.push_back(numbers.back());
+    }
+  }
+}
+
+void platform::impl::start_actors() {
+  std::vector<supervised> children;
+  add_saver(children);
+  add_publishers(children);
+  add_sinks(children);
+  add_views(children);
+  add_workers(children);
+  for (std::size_t s = 0; s < all->sources.size(); ++s) {
+    const auto& source = all->sources[s];
+    source_runner::settings runner;
+    auto partitions =
+        static_cast<std::int64_t>(std::max<std::size_t>(1, boards->sources[s]->partitions.size()));
+    runner.bytes = std::max<std::int64_t>(256 << 10, engine().integer("memory", 256 << 20) / partitions);
+    runner.max_lead = source.max_lead;
+    runner.aligned = source.partition_by.has_value();
+    runners.push_back(std::make_unique<source_runner>(std::move(opened[s]), runner, boards, s,
+                                                      [this](const error& e) { fail(e.text()); }));
+  }
+  auto threads = static_cast<std::size_t>(engine().integer("threads", 0));
+  config = std::make_unique<system_config>(threads > 0 ? threads
+                                                       : std::max(1u, std::thread::hardware_concurrency()));
+  system = std::make_unique<caf::actor_system>(*config);
+  const auto& restart = engine().section("restart");
+  restart_policy::limits limits{milliseconds_of(restart.time("initial", std::chrono::milliseconds{100})),
+                                milliseconds_of(restart.time("max", std::chrono::seconds{30})),
+                                milliseconds_of(restart.time("reset_after", std::chrono::seconds{10})),
+                                static_cast<std::uint32_t>(restart.integer("max_failures", 5))};
+  supervisor_setup setup{std::move(children), limits, boards,
+                         [this](std::string why) { fail(std::move(why)); }};
+  for (auto& r : runners)
+    r->start();
+  supervising = system->spawn(supervisor, std::move(setup));
+}
+
+void platform::impl::serve() {
+  if (!server)
+    return;
+  server_content content;
+  content.pipeline = all->written.name;
+  for (const auto& v : views)
+    content.views.push_back({v.plan->schema, v.cell, [schema = v.plan->schema](std::string_view where) {
+                               return compile_row_filter(*schema, where);
+                             }});
+  for (std::size_t s = 0; s < all->sources.size(); ++s) {
+    if (!ingests[s])
+      continue;
+    served_source source;
+    source.name = all->sources[s].name;
+    source.max_body =
+        static_cast<std::size_t>(all->sources[s].settings.settings.integer("max_body", 16 << 20));
+    source.append = [log = ingests[s], route = routes[s], one_at_a_time = std::make_shared<std::mutex>()](
+                        const std::vector<std::string_view>& records) -> result<ingest_receipt> {
+      std::vector<ingest_log::incoming> incoming;
+      {
+        std::lock_guard lock{*one_at_a_time}; // a route keeps buffers
+        for (auto bytes : records)
+          incoming.push_back({route ? route({bytes, 0, 1, std::nullopt}, nullptr) : partition_id{0}, bytes});
+      }
+      TIDEMILL_TRY(auto ranges, log->append(wall_now(), incoming));
+      ingest_receipt receipt;
+      receipt.count = records.size();
+      for (const auto& r : ranges)
+        receipt.ranges.push_back({to_index(r.partition), {r.begin, r.end}});
+      return receipt;
+    };
+    content.sources.push_back(std::move(source));
+  }
+  content.pipeline_json = [this] {
+    return tidemill::pipeline_json(all->written.name, *boards, events_per_second);
+  };
+  content.dead_letters_json = [this](std::string_view stream, std::size_t limit) {
+    std::string out = "{\"dead_letters\":[";
+    auto first = true;
+    for (const auto& json : dead_letters->newest(stream, limit)) {
+      out += first ? "" : ",";
+      first = false;
+      out += json;
+    }
+    return out + "]}\n";
+  };
+  content.metrics = [this] { return metrics_text(all->written.name, *boards, server->count()); };
+  content.not_ready = [this] { return tidemill::not_ready(*boards); };
+  server->serve(std::move(content));
+}
+
+std::uint64_t platform::impl::events() const {
+  std::uint64_t n = 0;
+  for (const auto& s : boards->sources)
+    for (const auto& p : s->partitions)
+      n += p->records;
+  return n;
+}
+
+bool platform::impl::finished() const {
+  for (const auto& s : boards->sources)
+    for (const auto& p : s->partitions)
+      if (!p->ended)
+        return false;
+  for (const auto& v : boards->views)
+    if (!v->finished)
+      return false;
+  // Sealed rows must be with their sinks; event sinks and mirrors are emptied by the drain.
+  for (std::size_t i = 0; i < all->sinks.size(); ++i) {
+    const auto& s = all->sinks[i];
+    if (s.settings.type == "redis" || s.views.empty())
+      continue;
+    for (const auto& v : boards->views)
+      if (v->name == s.views.front() && boards->sinks[i]->sealed < v->newest_sealed)
+        return false;
+  }
+  return true;
+}
+
+std::string platform::impl::shut_down() {
+  for (auto& r : runners)
+    r->stop();
+  if (supervising) {
+    auto grace = milliseconds_of(engine().time("shutdown", std::chrono::seconds{10}));
+    caf::anon_send(supervising, atom::drain_v);
+    caf::scoped_actor self{*system};
+    auto ended = false;
+    self->monitor(supervising);
+    self->receive([&](const caf::down_msg&) { ended = true; }, caf::after(grace) >> [] {});
+    *stopping = true; // whoever still retries gives up
+    if (!ended) {
+      // Sinks that can't deliver: what they have not got is replayed at the next start.
+      self->receive([&](const caf::down_msg&) { ended = true; },
+                    caf::after(std::chrono::seconds{1}) >> [] {});
+      if (!ended) {
+        fail("the shutdown took longer than " + format_config_duration(grace) +
+             "; the next start replays the rest");
+        ::_exit(failure.empty() ? 0
+                                : 1); // durable state is consistent at any moment; waiting for ever is worse
+      }
+    }
+    supervising = nullptr;
+  }
+  for (auto& h : handles)
+    h = nullptr;
+  runners.clear();
+  system.reset();
+  server.reset();
+  std::lock_guard lock{mutex};
+  return failure;
+}
+
+platform::platform(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
+
+platform::~platform() {
+  if (impl_ && impl_->system)
+    (void)impl_->shut_down();
+}
+
+result<std::unique_ptr<platform>> platform::start(std::shared_ptr<const plan> p, const run_settings& s) {
+  auto i = std::make_unique<impl>(std::move(p), s);
+  TIDEMILL_CHECK(i->open_data());
+  TIDEMILL_CHECK(i->open_sources());
+  TIDEMILL_CHECK(i->start_http());
+  TIDEMILL_CHECK(i->choose_epoch());
+  i->start_actors();
+  i->serve();
+  i->meter = std::jthread{[raw = i.get()](const std::stop_token& stop) {
+    auto before = raw->events();
+    while (!stop.stop_requested()) {
+      for (int tenth = 0; tenth < 10 && !stop.stop_requested(); ++tenth)
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+      auto after = raw->events();
+      raw->events_per_second = static_cast<double>(after - std::min(before, after));
+      before = after;
+    }
+  }};
+  return std::unique_ptr<platform>{new platform{std::move(i)}};
+}
+
+std::string platform::address() const {
+  if (!impl_->server)
+    return {};
+  auto host = serve_settings(impl_->all->written.serve).address;
+  if (host.find(':') != std::string::npos)
+    host = '[' + host + ']';
+  return "http://" + host + ':' + std::to_string(impl_->server->port()) + '/';
+}
+
+progress platform::now() const {
+  progress p;
+  p.watermark = time_max;
+  for (const auto& s : impl_->boards->sources)
+    for (const auto& b : s->partitions) {
+      p.events += b->records;
+      p.late += b->late;
+      p.dead += b->dead;
+      p.future += b->future;
+      p.lag += b->lag;
+      p.watermark = std::min(p.watermark, b->watermark_time());
+    }
+  for (const auto& [place, text] : impl_->boards->problems())
+    p.problems.push_back(place + ": " + text);
+  return p;
+}
+
+bool platform::done() const {
+  return impl_->failed || (impl_->settings.exit_at_end && impl_->finished());
+}
+
+std::string platform::stop() {
+  return impl_->shut_down();
+}
+
+} // namespace tidemill

@@ -1,0 +1,52 @@
+#include "actors/state_check.hpp"
+
+#include <algorithm>
+
+namespace tidemill {
+
+std::filesystem::path view_log_folder(const std::filesystem::path& data, const view_plan& v) {
+  return data / "views" / v.name / (v.state_id.substr(0, 12) + "-" + v.rows_id.substr(0, 12));
+}
+
+std::string checkpoint_key(const std::string& source, std::size_t partition) {
+  return source + "/" + std::to_string(partition);
+}
+
+state_report check_state(const plan& p, const std::filesystem::path& data, checkpoint_store& checkpoints) {
+  state_report report;
+  std::error_code ignored;
+  for (const auto& source : p.sources)
+    for (const auto& view : source.views) {
+      auto folder = view_log_folder(data, view);
+      auto mine = std::filesystem::exists(folder, ignored);
+      auto others = false;
+      if (std::filesystem::is_directory(data / "views" / view.name, ignored))
+        for (const auto& entry : std::filesystem::directory_iterator{data / "views" / view.name, ignored})
+          if (entry.path() != folder) {
+            others = true;
+            report.stale.push_back(entry.path());
+          }
+      auto where = "view " + view.name;
+      if (mine)
+        report.restored.push_back(where + ": restored");
+      else if (others)
+        report.lost.push_back(where +
+                              " was changed: its windows start anew from here on, earlier rows are dropped");
+      else
+        report.fresh.push_back(where + ": starts empty");
+      std::vector<std::string> warnings;
+      auto saved = checkpoints.load(checkpoint_key(source.name, 0), warnings);
+      if (!saved || !*saved || others)
+        continue;
+      auto id = (*saved)->state_ids.find(view.name);
+      if (!mine && id != (*saved)->state_ids.end())
+        report.lost.push_back(where + ": its log is gone from " + folder.string() +
+                              " though checkpoints rely on it");
+      else if (!mine)
+        report.fresh.back() +=
+            ", from offset " + std::to_string((*saved)->at) + " on: it doesn't see earlier events";
+    }
+  return report;
+}
+
+} // namespace tidemill
