@@ -116,6 +116,7 @@ class Kill(support.Case):
         def look():
             if not connection:
                 connection.append(support.Redis(port))
+                self.addCleanup(connection[0].close)
             for view in self.KEY:
                 for key, row in connection[0].current(view).items():
                     seen.see(view, row, key)
@@ -131,6 +132,8 @@ class Kill(support.Case):
 
         redis = support.RedisServer().start()
         self.addCleanup(redis.kill)
+        for name, least in ("hits", 9990), ("late", 50), ("dead", 1), ("errors", 500):
+            self.assertGreaterEqual(len((self.folder / f"undisturbed/{name}.ndjson").read_text().splitlines()), least)
         port = support.free_port()
         p = self.pipeline(replay.make(self.folder, "killed", pace=1600, port=port, redis=redis.port), "killed")
         p.host, p.port = "127.0.0.1", port

@@ -100,6 +100,10 @@ class Case(unittest.TestCase):
         return p
 
 
+class NotYet(ConnectionError):
+    """503: the program answers, but has nothing to say yet."""
+
+
 class Pipeline:
     """A pipeline's file, its data folder, and the program that runs it."""
 
@@ -171,6 +175,8 @@ class Pipeline:
         if parameters:
             path += "?" + urllib.parse.urlencode(parameters)
         status, body, _ = self.request("GET", path)
+        if status == 503:
+            raise NotYet(body.decode(errors="replace"))
         if status != 200:
             raise AssertionError(f"{path}: {status} {body.decode(errors='replace')}")
         return json.loads(body)
