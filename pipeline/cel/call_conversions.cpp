@@ -229,7 +229,14 @@ bool parse_number(std::string_view text, double& out) {
     if (text.front() == '+')
       text.remove_prefix(1);
     auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return code == std::errc{} && end == text.data() + text.size();
+    if (code != std::errc::result_out_of_range || end != text.data() + text.size())
+      return code == std::errc{} && end == text.data() + text.size();
+    // Too small is zero, too large is none; from_chars tells neither.
+    auto exponent = rest.find_first_of("eE");
+    bool tiny = exponent == std::string_view::npos ? rest.front() == '0' || rest.front() == '.'
+                                                   : rest[exponent + 1] == '-';
+    out = text.front() == '-' ? -0.0 : 0.0;
+    return tiny;
   }
   std::string name;
   for (auto c : rest.substr(0, 10))

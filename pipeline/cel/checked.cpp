@@ -45,10 +45,15 @@ division plus(division a, division b, uint128 by) {
 } // namespace
 
 problem add(decimal a, decimal b, decimal& out) {
-  return checked(false, a.units + b.units, out);
+  int128 units = 0; // two of nearly 10^38 are more than 128 bits hold
+  bool overflow = __builtin_add_overflow(a.units, b.units, &units);
+  return checked(overflow, units, out);
 }
+
 problem sub(decimal a, decimal b, decimal& out) {
-  return checked(false, a.units - b.units, out);
+  int128 units = 0;
+  bool overflow = __builtin_sub_overflow(a.units, b.units, &units);
+  return checked(overflow, units, out);
 }
 
 problem mul(decimal a, decimal b, decimal& out) {

@@ -26,12 +26,17 @@ void store(const lane& from, const row_set& rows, column& out, bool copy) {
   }
 }
 
+/// A value that the declared type of a column doesn't allow has slipped in.
+error misfit(const program& p, const value& v) {
+  return {errc::evaluation, "expected " + to_string(p.root->of) + ", got " + to_string(type{v.of()})};
+}
+
 /// The error of a row that a kernel refused: made by the interpreter, only now that somebody wants it.
 error explain(const program& p, const event_batch& batch, std::uint32_t row, interpreter& run) {
   run.set_row(batch, row);
   budget left;
   auto v = run.run(*p.root, left);
-  return v.is_error() ? v.as_error() : error{errc::evaluation, "a value has another type than declared"};
+  return v.is_error() ? v.as_error() : misfit(p, v);
 }
 
 /// Whether the root makes new texts, which a kernel puts into the result's memory itself.
@@ -53,12 +58,10 @@ void interpret_columns(const program& p, const event_batch& batch, const selecti
     run.set_row(batch, row);
     budget left;
     auto v = run.run(*p.root, left);
-    if (v.is_error())
-      errors.push_back({row, v.as_error()});
-    else if (!fits(v, p.root->of))
-      errors.push_back({row, error{errc::evaluation, "expected " + to_string(p.root->of) + ", got " +
-                                                         to_string(type{v.of()})}});
-    if (v.is_error() || !fits(v, p.root->of))
+    bool good = !v.is_error() && fits(v, p.root->of);
+    if (!good)
+      errors.push_back({row, v.is_error() ? v.as_error() : misfit(p, v)});
+    if (!good)
       out.set_null(row);
     else
       out.set(row, v);
@@ -83,7 +86,7 @@ void evaluate_columns(const program& p, const event_batch& batch, const selectio
     return;
   std::optional<interpreter> slow;
   for (auto row : rows) {
-    if (made.is_error(row)) {
+    if (made.is_error(row) || (made.is_null(row) && !p.root->of.nullable())) {
       if (!slow)
         slow.emplace(p.locals);
       errors.push_back({row, explain(p, batch, row, *slow)});

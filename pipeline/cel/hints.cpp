@@ -150,17 +150,21 @@ std::string overload_hint(const node& call, fn function, const std::vector<term>
   // What the function does take, as far as there are few ways.
   std::string out;
   std::size_t shown = 0;
-  for (const auto& f : functions())
-    if (f.id == function && f.name.back() != '_')
-      for (const auto& o : f.overloads) {
-        bool member = f.name.front() == '.';
-        std::vector<std::string> params;
-        for (const auto& p : o.params)
-          params.push_back(unifier{}.print(p));
-        if (++shown <= 4)
-          out += (shown == 1 ? "it takes " : ", ") +
-                 describe_call(f.name.substr(member ? 1 : 0), member, params);
-      }
+  for (const auto& f : functions()) {
+    bool method = f.name.front() == '.', spaced = !method && f.name.find('.') != std::string_view::npos;
+    if (f.id != function || (!spaced && method != call.member))
+      continue;
+    for (const auto& o : f.overloads) {
+      unifier types; // a signature's variables mean something only in here
+      std::vector<term> made;
+      std::vector<std::string> params;
+      for (const auto& p : o.params)
+        params.push_back(types.print(types.instantiate(p, made)));
+      if (++shown <= 4)
+        out +=
+            (shown == 1 ? "it takes " : ", ") + describe_call(f.name.substr(method ? 1 : 0), method, params);
+    }
+  }
   return shown > 4 ? out + ", …" : out;
 }
 

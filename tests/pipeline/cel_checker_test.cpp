@@ -131,6 +131,8 @@ TEST_CASE("unknown names get the nearest one", "[cel]") {
   CHECK(checked("nope + also") == "1: unknown name `nope`; 8: unknown name `also`");
   CHECK_THAT(checked("l.exists(x)"), Catch::Contains("list.exists(x, …)"));
   CHECK_THAT(checked("s.charAt('a')"), Catch::Contains("it takes string.charAt(int)"));
+  CHECK_THAT(checked("i.orValue(1)"), Catch::Contains("it takes optional(dyn).orValue(dyn)"));
+  CHECK_THAT(checked("size(i)"), Catch::Contains("it takes size(string), size(bytes), size([dyn])"));
 }
 
 TEST_CASE("the whole row is only good for its fields", "[cel]") {

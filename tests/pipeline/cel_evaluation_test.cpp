@@ -64,6 +64,8 @@ TEST_CASE("integer arithmetic never wraps", "[cel]") {
   CHECK(eval("-5 % 3") == "-2");
   CHECK(eval("1.0 / 0.0 == double('Infinity')") == "true");
   CHECK(eval("0.0 / 0.0 == 0.0 / 0.0") == "false");
+  CHECK(eval("double('1e-400') == 0.0 && double('-0.5e-999') == 0.0") == "true");
+  CHECK(eval("double('1e400')").starts_with("not a double"));
 }
 
 TEST_CASE("&& and || absorb errors on either side", "[cel]") {
@@ -161,6 +163,12 @@ TEST_CASE("decimals are exact and round half away from zero", "[cel]") {
   CHECK(eval("decimal(1) / 0").starts_with("division by zero"));
   CHECK(eval("decimal('1.5') > 1 && decimal('1.5') == 1.5 && decimal('2') == 2u") == "true");
   CHECK(eval("int(decimal('-2.9'))") == "-2");
+  const std::string most = "decimal('99999999999999999999999999999.999999999')";
+  CHECK(eval(most + " + " + most).starts_with("decimal out of range"));
+  CHECK(eval("-" + most + " - " + most).starts_with("decimal out of range"));
+  CHECK(eval(most + " * " + most).starts_with("decimal out of range"));
+  CHECK(eval(most + " / " + most) == "1");
+  CHECK(eval(most + " / decimal('0.1')").starts_with("decimal out of range"));
 }
 
 TEST_CASE("one row can't explode", "[cel]") {

@@ -105,7 +105,7 @@ std::string mutate(std::mt19937_64& random, std::string text) {
 TEST_CASE("no bytes at all break the compiler", "[cel][fuzz]") {
   std::mt19937_64 random{7};
   auto batch = batch_of(random);
-  for (int n = 0; n < 3000; ++n) {
+  for (int n = 0; n < 10'000; ++n) {
     std::string text;
     for (auto size = random() % 40; size > 0; --size)
       text.push_back(static_cast<char>(n % 2 ? random() : 32 + random() % 95));
@@ -118,7 +118,7 @@ TEST_CASE("damaged expressions are refused or evaluated, alike by kernels and in
   auto batch = batch_of(random);
   for (const auto& seed : seeds())
     exercise(seed, batch);
-  for (int n = 0; n < 6000; ++n)
+  for (int n = 0; n < 30'000; ++n)
     exercise(mutate(random, seeds()[random() % seeds().size()]), batch);
 }
 
