@@ -238,7 +238,8 @@ struct outcome {
 };
 
 /// Whether batches of copies, all selected and one among others, give what the single row gave.
-bool same_in_batches(const program& p, const environment& names, const std::vector<value>& slots, const value& wanted) {
+bool same_in_batches(const program& p, const environment& names, const std::vector<value>& slots,
+                     const value& wanted) {
   event_batch batch;
   batch.records.resize(3);
   for (std::size_t i = 0; i < slots.size(); ++i) {
