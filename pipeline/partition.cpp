@@ -68,6 +68,8 @@ struct partition::impl {
   std::deque<journal_entry> due;
   std::map<std::size_t, offset> sinks;
   std::shared_ptr<const std::string> saved_core;
+  bool one_by_one = false;
+  std::optional<offset> at_work;
 
   void take_effect(const journal_entry& e) {
     switch (e.kind) {
@@ -115,6 +117,8 @@ struct partition::impl {
     std::vector<decode_failure> failures;
     for (const auto& batch : kept) {
       auto piece = skips.empty() ? batch : without_skipped(batch, refused);
+      if (one_by_one && !piece->records.empty())
+        at_work = piece->records.front().at; // those before it were decoded when they came
       failures.clear();
       decoder->decode(*piece, events, failures);
       for (auto& f : failures)
@@ -219,7 +223,10 @@ struct partition::impl {
   bool consume(offset limit, bool more) {
     event_batch events;
     std::vector<refused_record> refused;
+    at_work = position;
     decode(events, refused);
+    if (const auto& next = kept.front()->records; one_by_one && !next.empty())
+      at_work = next.front().at;
     read_times(events, refused);
     std::vector<event_time> watermarks;
     std::vector<record> future;
@@ -240,6 +247,7 @@ struct partition::impl {
     if (!events.selected.empty())
       run_streams(events, watermarks);
     release(limit);
+    at_work.reset();
     return !waits;
   }
 
@@ -274,7 +282,10 @@ struct partition::impl {
       if (kept.empty())
         break;
       auto limit = due.empty() ? no_limit : due.front().at;
-      auto at_end = !due.empty() && due.front().kind == journal_entry::what::end;
+      if (const auto& next = *kept.front(); one_by_one)
+        limit = std::min(limit, next.records.empty() ? next.end : next.records.front().end);
+      auto at_end =
+          !due.empty() && due.front().kind == journal_entry::what::end && kept.back()->end >= due.front().at;
       if (!consume(limit, more && !at_end))
         break;
     }
@@ -302,6 +313,14 @@ void partition::apply(const record_batch_ptr& batch, std::vector<emission>& out)
     impl_->kept.push_back(std::move(rest));
   }
   impl_->advance(true, out);
+}
+
+void partition::one_by_one(bool on) noexcept {
+  impl_->one_by_one = on;
+}
+
+std::optional<offset> partition::at_work() const noexcept {
+  return impl_->at_work;
 }
 
 void partition::replay(std::vector<journal_entry> entries) {

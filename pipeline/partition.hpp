@@ -70,6 +70,12 @@ public:
   /// Applies records in offset order; those below `position()` are ignored. Records at the end that wait for
   /// the next ones to confirm a jump in time are kept and not yet contained in `position()`.
   void apply(const record_batch_ptr& batch, std::vector<emission>& out);
+  /// Consumes one record at a time from now on, or again all it can. Changes no result; slow: for finding the
+  /// record that an exception comes from.
+  void one_by_one(bool on) noexcept;
+  /// After an exception of `apply` or `enter`: the record it comes from, if one by one; else it comes from a
+  /// record in [this, `read_position()`). Nothing: from none of the records.
+  [[nodiscard]] std::optional<offset> at_work() const noexcept;
   /// Journal entries read back after a restore, in order; each takes effect at its offset.
   void replay(std::vector<journal_entry> entries);
   /// Whether a *new* entry may be taken now: no link is below its horizon, no old entry is left.
