@@ -22,7 +22,7 @@ struct partition_board {
   std::atomic<std::uint64_t> records{0}, dead{0}, future{0}, late{0}, panes{0}, restarts{0}, checkpoint{0};
   std::atomic<std::int64_t> last_record{0}; ///< steady clock, nanoseconds: when the source last brought one
   std::atomic<bool> replaying{true}, ended{false}, idle{false}, held_back{false}, running{false};
-  /// The records that the worker is applying right now, for finding the poisonous one. Equal: none.
+  /// The records one of which has just stopped the worker, for finding the poisonous one. Equal: none.
   std::atomic<std::uint64_t> applying_from{0}, applying_to{0};
 
   [[nodiscard]] event_time watermark_time() const noexcept {

@@ -35,6 +35,8 @@ public:
     return duration{whole.count() / 2 +
                     static_cast<std::int64_t>(static_cast<double>(whole.count() / 2) * jitter)};
   }
+  /// The cause of the last failures is found and gone.
+  void forgive(std::uint32_t failures) noexcept { failures_ -= std::min(failures_, failures); }
   [[nodiscard]] std::uint64_t restarts() const noexcept { return restarts_; }
 
 private:

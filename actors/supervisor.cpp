@@ -49,7 +49,7 @@ void supervisor_state::launch(std::size_t i) {
   self_->monitor(c.handle);
 }
 
-/// A worker that died while applying records: next time they are looked at more closely.
+/// A worker that died of a record: the next one looks more closely, until the record is known and skipped.
 void supervisor_state::suspect(std::size_t i) {
   const auto& what = s_.children[i];
   auto& c = children_[i];
@@ -61,17 +61,12 @@ void supervisor_state::suspect(std::size_t i) {
   if (from == to)
     return;
   auto& s = c.suspected;
-  auto again = from < s.to && to > s.from;
-  auto one_record = again && s.deaths >= 2;
-  if (one_record) {
-    s.skip = from; // alone, and it died
-    // The record may not begin where its batch does; the worker compares with the record's own offset.
-    s.deaths += 1;
-    s.from = std::min(s.from, from);
-    return;
+  if (s.from != from || s.to != to) {
+    s = {from, to, std::nullopt};
+  } else if (to == from + 1 && !s.skip) {
+    s.skip = from;
+    c.policy.forgive(2); // it takes three deaths to find a record, and they count as one
   }
-  s = {again ? std::min(s.from, from) : from, again ? std::max(s.to, to) : to, again ? s.deaths + 1 : 1,
-       std::nullopt};
 }
 
 void supervisor_state::down(const caf::down_msg& dm) {

@@ -7,8 +7,24 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace tidemill {
+
+namespace {
+
+/// The end of the input decides on the last records. If one of them is poisonous, that end never takes
+/// effect, and a skip follows it, bound to an offset before it; the source will tell of the end again.
+void forget_failed_end(std::vector<journal_entry>& entries, std::optional<offset> skip) {
+  for (auto e = entries.begin(); e != entries.end();) {
+    auto before = [&](const journal_entry& later) { return later.at < e->at; };
+    auto failed = e->kind == journal_entry::what::end &&
+                  ((skip && *skip < e->at) || std::any_of(std::next(e), entries.end(), before));
+    e = failed ? entries.erase(e) : std::next(e);
+  }
+}
+
+} // namespace
 
 partition_board& worker_state::shown() const {
   return *s_.status->sources[s_.source]->partitions[to_index(s_.partition)];
@@ -74,6 +90,7 @@ void worker_state::restore() {
   });
   if (!read)
     throw std::runtime_error{read.error().text()};
+  forget_failed_end(entries, s_.suspected.skip);
   state_->replay(std::move(entries));
 }
 
@@ -121,7 +138,7 @@ void worker_state::enter(journal_entry e) {
     throw std::runtime_error{appended.error().text()};
   journal_dirty_ = true;
   std::vector<emission> out;
-  state_->enter(e, out);
+  name_culprit(suspicious(state_->read_position()), [&] { state_->enter(e, out); });
   emit(std::move(out), nullptr);
 }
 
@@ -155,17 +172,12 @@ void worker_state::refresh_tables() {
 void worker_state::apply(const work_ptr& w) {
   if (draining_)
     return; // undone: the source's thread has ended or will rewind
-  auto& b = shown();
-  b.idle = false;
-  auto careful =
-      s_.suspected.deaths > 1 && w->batch->begin < s_.suspected.to && w->batch->end > s_.suspected.from;
-  if (careful) {
+  shown().idle = false;
+  skip_if_due();
+  if (suspicious(w->batch->end))
     apply_carefully(w);
-  } else {
-    std::vector<emission> out;
-    apply_piece(w->batch, out);
-    emit(std::move(out), w->token);
-  }
+  else
+    apply_piece(w->batch, false, w->token);
   w->token->done();
   ahead_.emplace_back(w->batch->end, w->batch->bytes);
   ahead_bytes_ += w->batch->bytes;
@@ -173,34 +185,56 @@ void worker_state::apply(const work_ptr& w) {
   release_tokens();
 }
 
-void worker_state::apply_piece(const record_batch_ptr& batch, std::vector<emission>& out) {
-  auto& b = shown();
-  b.applying_from = batch->begin;
-  b.applying_to = std::max(batch->end, batch->begin + 1);
-  state_->apply(batch, out);
-  b.applying_from = b.applying_to = 0;
+/// Whether a suspected record lies below `end` and is not done yet. The partition may keep records back, so
+/// that they are consumed together with later ones.
+bool worker_state::suspicious(offset end) const noexcept {
+  return state_->position() < s_.suspected.to && end > s_.suspected.from;
+}
+
+/// As soon as the replay is over: a skip must not change what has left already. The record is not consumed
+/// before, since nothing that contains it has ever left.
+void worker_state::skip_if_due() {
+  if (!s_.suspected.skip || !state_->may_enter())
+    return;
+  auto at = *std::exchange(s_.suspected.skip, std::nullopt);
+  if (at >= state_->position())
+    enter({0, journal_entry::what::skip, {}, at, {}});
 }
 
 /// One record after the other, so that the one that kills us is known.
 void worker_state::apply_carefully(const work_ptr& w) {
-  std::vector<emission> out;
-  auto begin = w->batch->begin;
-  for (std::size_t i = 0; i < w->batch->records.size(); ++i) {
-    const auto& r = w->batch->records[i];
-    if (s_.suspected.skip == r.at && state_->may_enter()) {
-      enter({0, journal_entry::what::skip, {}, r.at, {}});
-      s_.suspected.skip.reset();
-    }
-    auto one = std::make_shared<record_batch>(*w->batch);
+  auto rest = *w->batch;
+  auto records = std::exchange(rest.records, {});
+  for (const auto& r : records) {
+    skip_if_due();
+    auto one = std::make_shared<record_batch>(rest);
     one->records = {r};
-    one->begin = begin;
-    one->end = i + 1 == w->batch->records.size() ? w->batch->end : r.end;
-    begin = one->end;
-    apply_piece(one, out);
+    one->end = rest.begin = r.end;
+    apply_piece(std::move(one), true, w->token);
   }
-  if (w->batch->records.empty())
-    apply_piece(w->batch, out);
-  emit(std::move(out), w->token);
+  if (rest.begin < rest.end)
+    apply_piece(std::make_shared<record_batch>(std::move(rest)), true, w->token);
+}
+
+void worker_state::apply_piece(const record_batch_ptr& batch, bool careful, const token_ptr& token) {
+  std::vector<emission> out;
+  name_culprit(careful, [&] { state_->apply(batch, out); });
+  emit(std::move(out), token);
+}
+
+/// Lets the supervisor know which records have killed us.
+template <class F>
+void worker_state::name_culprit(bool careful, F&& work) {
+  state_->one_by_one(careful);
+  try {
+    work();
+  } catch (...) {
+    if (auto at = state_->at_work()) {
+      shown().applying_from = *at;
+      shown().applying_to = careful ? *at + 1 : state_->read_position();
+    }
+    throw;
+  }
 }
 
 void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
@@ -275,6 +309,7 @@ void worker_state::beat() {
   if (!draining_)
     self_->delayed_send(self_, s_.flush, atom::beat_v);
   if (started_) {
+    skip_if_due();
     if (end_ && !state_->ended() && state_->may_enter()) {
       enter({0, journal_entry::what::end, {}, 0, {}});
       end_.reset();

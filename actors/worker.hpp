@@ -22,11 +22,11 @@
 
 namespace tidemill {
 
-/// Records of a worker that died while applying them.
+/// Records one of which has killed a worker. The next one applies them one by one, so that its death names
+/// the record; named twice in a row, it is skipped.
 struct suspects {
-  offset from = 0, to = 0;
-  std::uint32_t deaths = 0;   ///< 2 or more: apply record by record, so that the next death names one
-  std::optional<offset> skip; ///< this record alone has killed a worker: dead letter
+  offset from = 0, to = 0;    ///< equal: none; one offset apart: exactly this record
+  std::optional<offset> skip; ///< this record has killed two workers by itself: dead letter
 };
 
 /// In a `saved` message: the checkpoint could not be stored.
@@ -98,8 +98,12 @@ private:
   void begin_if_ready();
   void enter(journal_entry e);
   void refresh_tables();
+  [[nodiscard]] bool suspicious(offset end) const noexcept;
+  void skip_if_due();
   void apply_carefully(const work_ptr& w);
-  void apply_piece(const record_batch_ptr& b, std::vector<emission>& out);
+  void apply_piece(const record_batch_ptr& b, bool careful, const token_ptr& token);
+  template <class F>
+  void name_culprit(bool careful, F&& work);
   void emit(std::vector<emission> out, const token_ptr& token);
   void flush_views();
   void sync_journal();
