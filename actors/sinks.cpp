@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace tidemill {
 namespace {
@@ -123,20 +124,34 @@ caf::behavior sealed_sink_actor(caf::stateful_actor<sealed_sink_state>* self, se
         auto& s = self->state;
         if (!s.sink)
           return; // a sink that has just started is sent everything once it has said where it stands
-        for (const auto& [end, rows] : *sealed) {
-          if (end <= s.held)
-            continue; // sent twice: by a tick, and again as missing
-          if (!retry(s.setup.common, [&] { return s.sink->write(*s.schema, end, rows); }))
-            return;
-          s.held = end;
-          auto& shown = *s.setup.common.status->sinks[s.setup.common.shown];
-          shown.written += rows.size();
-          shown.sealed = end.time_since_epoch().count();
-        }
-        caf::anon_send(view, atom::durable_v, index, std::int64_t{s.held.time_since_epoch().count()});
+        s.waiting.insert(s.waiting.end(), sealed->begin(), sealed->end());
+        s.from = view;
+        s.index = index;
+        // What else is in the mailbox already comes before this, and is written with it.
+        if (!std::exchange(s.due, true))
+          self->send(self, atom::beat_v);
       },
-      [=](atom::drain) { self->quit(); },
+      [=](atom::beat) { self->state.write(); },
+      [=](atom::drain) {
+        self->state.write();
+        self->quit();
+      },
   };
+}
+
+void sealed_sink_state::write() {
+  due = false;
+  if (waiting.empty() || !retry(setup.common, [&] { return sink->write(*schema, waiting); }))
+    return;
+  auto& shown = *setup.common.status->sinks[setup.common.shown];
+  for (const auto& [end, rows] : waiting)
+    if (end > held) { // windows may come twice: from a tick, and again as missing
+      held = end;
+      shown.written += rows.size();
+    }
+  waiting.clear();
+  shown.sealed = held.time_since_epoch().count();
+  caf::anon_send(from, atom::durable_v, index, std::int64_t{held.time_since_epoch().count()});
 }
 
 status mirror_state::follow_one(std::size_t i) {

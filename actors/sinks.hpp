@@ -87,6 +87,11 @@ struct sealed_sink_state {
   std::unique_ptr<sealed_sink> sink;
   std::shared_ptr<const view_schema> schema;
   event_time held = time_min;
+  sealed_windows waiting; ///< written together at the next beat
+  caf::actor from;
+  std::uint32_t index = 0;
+  bool due = false;
+  void write();
 };
 caf::behavior sealed_sink_actor(caf::stateful_actor<sealed_sink_state>* self, sealed_sink_setup setup);
 

@@ -56,7 +56,7 @@ std::string what_holds(const source_board& s) {
   if (slowest->lag > 0)
     return who + " holds the watermark:" + at + ", " + std::to_string(slowest->lag) +
            " behind the end of its input";
-  return who + " holds the watermark:" + at + ", and its source has nothing new" +
+  return who + " is the slowest:" + at + "; its source has nothing newer" +
          (slowest->idle ? " (idle: it follows the others)" : "");
 }
 

@@ -3,6 +3,7 @@
 #include "event/result.hpp"
 #include "event/rows.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace tidemill {
@@ -21,14 +22,22 @@ public:
   [[nodiscard]] virtual result<std::uint64_t> stored_offset(const view_snapshot& view) = 0;
 };
 
+/// The rows of windows, by window end.
+using sealed_windows = std::vector<std::pair<event_time, std::vector<row_ptr>>>;
+
 /// Receives every sealed row of a view, in order of window end, then key: each exactly once.
 class sealed_sink {
 public:
   virtual ~sealed_sink() = default;
   /// The end of the last window held durably and completely; `time_min` if none. Called once, first.
   [[nodiscard]] virtual result<event_time> resume(const view_schema& view) = 0;
-  /// All rows of all windows ending at `window_end`. Durable on return.
-  virtual status write(const view_schema& view, event_time window_end, const std::vector<row_ptr>& rows) = 0;
+  /// All rows of whole windows, by window end, ascending; windows held already are skipped. Durable on
+  /// return: many windows cost as much as one.
+  virtual status write(const view_schema& view, const sealed_windows& windows) = 0;
+  /// As above, for one window.
+  status write(const view_schema& view, event_time window_end, const std::vector<row_ptr>& rows) {
+    return write(view, sealed_windows{{window_end, rows}});
+  }
 };
 
 } // namespace tidemill

@@ -51,30 +51,35 @@ result<event_time> sealed_file_sink::resume(const view_schema& view) {
   return last_;
 }
 
-status sealed_file_sink::write(const view_schema& view, event_time window_end,
-                               const std::vector<row_ptr>& rows) {
+status sealed_file_sink::write(const view_schema& view, const sealed_windows& windows) {
   if (!out_)
     return error{errc::bug, "a sealed sink was used before resume"};
-  if (window_end <= last_)
-    return {};
+  auto last = last_;
   std::string text;
   if (format_ == format::csv && out_->length() == 0)
     text = csv_header(view);
-  for (const auto& r : rows) {
-    if (format_ == format::csv)
-      append_csv_row(text, view, *r);
-    else
-      (text += to_json(view, *r)) += '\n';
+  for (const auto& [window_end, rows] : windows) {
+    if (window_end <= last)
+      continue;
+    last = window_end;
+    for (const auto& r : rows) {
+      if (format_ == format::csv)
+        append_csv_row(text, view, *r);
+      else
+        (text += to_json(view, *r)) += '\n';
+    }
   }
+  if (last == last_)
+    return {};
   std::string note;
-  byte_writer{note}.svarint(window_end.time_since_epoch().count());
+  byte_writer{note}.svarint(last.time_since_epoch().count());
   auto before = out_->length();
   TIDEMILL_CHECK(out_->append(text));
   if (auto done = out_->commit(note); !done) {
     TIDEMILL_CHECK(out_->cut(before)); // the same rows come again
     return done.error();
   }
-  last_ = window_end;
+  last_ = last;
   return {};
 }
 

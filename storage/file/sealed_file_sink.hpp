@@ -21,8 +21,8 @@ public:
   sealed_file_sink(std::filesystem::path out, format f) : path_(std::move(out)), format_(f) {}
 
   [[nodiscard]] result<event_time> resume(const view_schema& view) override;
-  /// A window at or before the last one held is there already and skipped.
-  status write(const view_schema& view, event_time window_end, const std::vector<row_ptr>& rows) override;
+  using sealed_sink::write;
+  status write(const view_schema& view, const sealed_windows& windows) override;
 
 private:
   std::filesystem::path path_;

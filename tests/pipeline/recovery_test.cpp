@@ -363,60 +363,50 @@ void recovery_world::fail(const std::string& what) {
     wrong_ = what;
 }
 
+/// An idle partition's watermark goes to that of the slowest active one.
+void recovery_world::follow_the_others(std::size_t p) {
+  auto slowest = time_max;
+  for (std::size_t o = 0; o < partitions; ++o)
+    if (o != p && workers_[o].state->read_position() < records_[o].back().end)
+      slowest = std::min(slowest, workers_[o].state->watermark());
+  if (slowest != time_max && slowest > workers_[p].state->watermark())
+    enter(p, {0, journal_entry::what::advance, slowest, 0, {}});
+}
+
 std::string recovery_world::run(int steps) {
   for (int i = 0; i < steps && wrong_.empty(); ++i) {
     auto p = pick(partitions);
     auto v = pick(shards_.size());
-    switch (pick(44)) {
-    case 0 ... 5:
+    auto what = pick(44);
+    if (what < 6) {
       process(p);
-      break;
-    case 6 ... 9:
+    } else if (what < 10) {
       grow(p);
-      break;
-    case 10 ... 15:
+    } else if (what < 16) {
       flush(p, v);
-      break;
-    case 16 ... 23:
+    } else if (what < 24) {
       view_receive(v, p);
-      break;
-    case 24 ... 29:
+    } else if (what < 30) {
       worker_receive(p);
-      break;
-    case 30 ... 34:
+    } else if (what < 35) {
       tick(v);
-      break;
-    case 35 ... 36:
+    } else if (what < 37) {
       save(p);
-      break;
-    case 37:
+    } else if (what < 38) {
       read(v);
-      break;
-    case 38:
+    } else if (what < 39) {
       ++table_version_;
       enter(p, {0, journal_entry::what::table, {}, 0, "v" + std::to_string(table_version_)});
-      break;
-    case 39: { // an idle partition follows the slowest active one
-      auto slowest = time_max;
-      for (std::size_t o = 0; o < partitions; ++o)
-        if (o != p && workers_[o].state->read_position() < records_[o].back().end)
-          slowest = std::min(slowest, workers_[o].state->watermark());
-      if (slowest != time_max && slowest > workers_[p].state->watermark())
-        enter(p, {0, journal_entry::what::advance, slowest, 0, {}});
-      break;
-    }
-    case 40 ... 41:
+    } else if (what < 40) {
+      follow_the_others(p);
+    } else {
       ++seen_.crashes;
-      start_worker(p);
-      break;
-    case 42:
-      ++seen_.crashes;
-      start_view(v);
-      break;
-    case 43:
-      ++seen_.crashes;
-      restart_process();
-      break;
+      if (what < 42)
+        start_worker(p);
+      else if (what < 43)
+        start_view(v);
+      else
+        restart_process();
     }
   }
   if (wrong_.empty())

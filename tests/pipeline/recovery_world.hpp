@@ -66,6 +66,7 @@ private:
   void tick(std::size_t v);
   void save(std::size_t p);
   void read(std::size_t v);
+  void follow_the_others(std::size_t p);
   void drain();
   void publish(std::size_t v, const view_tick& t);
   void compare();
