@@ -2,7 +2,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <deque>
 #include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 using tidemill::credit_gate;
@@ -75,4 +79,46 @@ TEST_CASE("one batch may always be in flight, however large") {
   huge->done();
   huge.reset();
   CHECK(t.gate->available());
+}
+
+TEST_CASE("a source and a worker on two threads never have more in flight than allowed, and none is lost") {
+  gate_under_test t;
+  std::mutex mutex;
+  std::deque<token_ptr> mailbox;
+  constexpr int batches = 5'000;
+  std::jthread worker{[&] {
+    for (int taken = 0; taken < batches;) {
+      token_ptr next;
+      {
+        std::lock_guard lock{mutex};
+        if (!mailbox.empty()) {
+          next = std::move(mailbox.front());
+          mailbox.pop_front();
+        }
+      }
+      if (!next) {
+        std::this_thread::yield();
+        continue;
+      }
+      next->done();
+      ++taken;
+    }
+  }};
+  std::int64_t most = 0;
+  for (int sent = 0; sent < batches;) {
+    auto seen = t.wake->load();
+    if (!t.gate->available()) {
+      t.wake->wait(seen);
+      continue;
+    }
+    auto token = t.take(1);
+    most = std::max(most, t.gate->in_flight());
+    std::lock_guard lock{mutex};
+    mailbox.push_back(std::move(token));
+    ++sent;
+  }
+  worker.join();
+  CHECK(most <= 3);
+  CHECK(t.gate->in_flight() == 0);
+  CHECK_FALSE(t.gate->lost());
 }
