@@ -79,9 +79,15 @@ class Refused(support.Case):
         line, column = self.line_of(text, "group_by")
         self.faulty(text, f"p.yaml:{line}:{column}: error:", 'unknown key "group_by"', 'did you mean "by"')
 
-    def test_all_faults_come_at_once(self):
-        text = yaml("    foramt: json").replace("'count()'", "'count('").replace("type: file, path: rows", "type: fiel, path: rows")
-        self.faulty(text, '"foramt"', '"format"', "views.users.select.events", "fiel")
+    def test_all_faults_of_one_kind_come_at_once(self):
+        text = yaml("    foramt: json").replace("type: file, path: rows", "type: fiel, path: rows")
+        self.faulty(text, '"foramt"', '"format"', '"fiel"', '"file"')
+        text = yaml().replace("'count()'", "'count('").replace("'sum(n)'", "'sum(nn)'")
+        self.faulty(text, "views.users.select.events", "views.users.select.total", "nn")
+
+    def test_faults_of_settings_and_of_expressions_come_at_once(self):
+        text = yaml("    foramt: json").replace("'count()'", "'count('")
+        self.faulty(text, '"foramt"', "views.users.select.events")
 
     def test_a_wrong_type_in_an_expression_is_found_where_it_stands(self):
         text = yaml().replace("'sum(n)'", "'sum(user)'")

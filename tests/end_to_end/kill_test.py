@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import os
 import random
-import time
 import threading
+import time
 
 import replay
 import support
@@ -15,7 +16,7 @@ except ImportError:
     support.skip("python3-websockets is not installed")
 
 KILLS = 24
-SEED = 20260105
+SEED = int(os.environ.get("TIDEMILL_SEED", "20260105"))
 
 
 class WebSocketReader:
@@ -159,7 +160,7 @@ class Kill(support.Case):
             self.assertEqual(reader.breaches[:5], [])
             self.assertGreater(reader.changes, 500, reader.reader)
         self.compare_mirror(redis.port)
-        print(f"{KILLS} kills ({early} before it listened), {http.looks} polls over HTTP ({http.away} in vain), "
+        print(f"seed {SEED}: {KILLS} kills ({early} before it listened), {http.looks} polls over HTTP ({http.away} in vain), "
               f"{http_seen.values} values; {socket.sessions} WebSocket sessions, {socket.pushes} pushes "
               f"({socket.snapshots} snapshots), {socket.seen.values} values; {mirror.looks} reads of Redis, "
               f"{redis_seen.values} values; never back, bytes equal")

@@ -294,7 +294,7 @@ def read_log(path):
     return hits, refused
 
 
-def spread_log(out, copies=1, step=5, jitter=40, seed=1):
+def spread_log(out, copies=1, step=5, jitter=90, seed=1):
     """The real log `copies` times, with new times: `step` seconds a line, up to `jitter` seconds apart from that."""
     rng = random.Random(seed)
     start = datetime.datetime(2026, 1, 5, tzinfo=datetime.timezone.utc)
