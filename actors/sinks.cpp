@@ -156,6 +156,9 @@ void sealed_sink_state::write() {
 
 status mirror_state::follow_one(std::size_t i) {
   auto snapshot = setup.cells[i]->load();
+  // While a view recovers, the store keeps what readers have seen: it is newer than what is durable here.
+  if (snapshot->epoch == 0 || !snapshot->partial.empty())
+    return {};
   auto& p = at[i];
   auto now = std::chrono::steady_clock::now();
   // A store may be emptied or replaced behind us: ask now and then, and after every error.
