@@ -1,0 +1,127 @@
+// How a worker starts: its state, its links, its sinks, and then the first record.
+#include "actors/worker.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <iterator>
+#include <stdexcept>
+
+namespace tidemill {
+namespace {
+
+/// The end of the input decides on the last records. If one of them is poisonous, that end never takes
+/// effect, and a skip follows it, bound to an offset before it; the source will tell of the end again.
+void forget_failed_end(std::vector<journal_entry>& entries, std::optional<offset> skip) {
+  for (auto e = entries.begin(); e != entries.end();) {
+    auto before = [&](const journal_entry& later) { return later.at < e->at; };
+    auto failed = e->kind == journal_entry::what::end &&
+                  ((skip && *skip < e->at) || std::any_of(std::next(e), entries.end(), before));
+    e = failed ? entries.erase(e) : std::next(e);
+  }
+}
+
+} // namespace
+
+void worker_state::start(worker_setup setup) {
+  s_ = std::move(setup);
+  const auto& source = s_.all->sources[s_.source];
+  open_.assign(source.views.size(), false);
+  acked_.assign(source.views.size(), 0);
+  flushed_.assign(source.views.size(), 0);
+  for (const auto& [index, handle] : s_.sinks)
+    sinks_.push_back({index, handle, std::nullopt, 0, 0});
+  restore();
+  shown().running = true;
+  last_save_ = self_->clock().now();
+  for (std::size_t v = 0; v < s_.views.size(); ++v)
+    view_up(v, s_.views[v]);
+  for (const auto& sink : sinks_)
+    caf::anon_send(sink.handle, atom::resume_v, std::uint32_t{to_index(at_sinks())}, sink.index,
+                   worker_actor{self_});
+  self_->delayed_send(self_, s_.flush, atom::beat_v);
+  show();
+  begin_if_ready();
+}
+
+void worker_state::restore() {
+  state_ = std::make_unique<partition>(s_.all, s_.source, s_.partition, s_.arrival_times, s_.find_table);
+  std::vector<std::string> warnings;
+  auto loaded = s_.checkpoints->load(s_.key, warnings);
+  for (const auto& w : warnings)
+    s_.status->problem(s_.key + " checkpoint", w);
+  if (!loaded)
+    throw std::runtime_error{loaded.error().text()};
+  const auto* c = loaded->get();
+  const auto& views = s_.all->sources[s_.source].views;
+  auto known = [&](const std::string& wanted) {
+    auto view = std::ranges::find(views, wanted, &view_plan::name);
+    auto saved = c->state_ids.find(wanted);
+    return view != views.end() && saved != c->state_ids.end() && saved->second == view->state_id;
+  };
+  auto restored =
+      c == nullptr ? state_->restore(s_.start, {}, known) : state_->restore(c->at, c->segments, known);
+  if (!restored)
+    throw std::runtime_error{restored.error().in(s_.key).text()};
+  if (c != nullptr)
+    saved_at_ = c->at;
+  auto opened = segment_log::open(s_.journal, {.segment_bytes = 1u << 20, .max_record = 1u << 20});
+  if (!opened)
+    throw std::runtime_error{opened.error().text()};
+  journal_ = std::move(*opened);
+  std::vector<journal_entry> entries;
+  auto from = c == nullptr ? journal_->begin() : c->journal;
+  if (from < journal_->begin())
+    throw std::runtime_error{"journal " + s_.journal.string() +
+                             " begins after the checkpoint: it was cut or replaced"};
+  auto read = journal_->read(from, [&](std::uint64_t, std::string_view bytes) {
+    auto e = decode_journal_entry(bytes);
+    if (!e)
+      throw std::runtime_error{e.error().in(s_.journal.string()).text()};
+    entries.push_back(std::move(*e));
+    return true;
+  });
+  if (!read)
+    throw std::runtime_error{read.error().text()};
+  forget_failed_end(entries, s_.suspected.skip);
+  state_->replay(std::move(entries));
+}
+
+/// Records may come once every link is open and every sink has said where it stands: before, nobody knows
+/// what is a replay.
+void worker_state::begin_if_ready() {
+  auto knows = std::ranges::all_of(sinks_, [](const sink_link& s) { return s.floor.has_value(); });
+  if (started_ || !knows || !links_open())
+    return;
+  started_ = true;
+  refresh_tables();
+  s_.ready(worker_actor{self_}, state_->read_position());
+}
+
+bool worker_state::links_open() const {
+  return std::ranges::all_of(open_, [](bool b) { return b; });
+}
+
+void worker_state::hello(std::size_t view, const link_hello& h) {
+  state_->open(view, h);
+  open_[view] = true;
+  acked_[view] = std::max(acked_[view], h.have.value_or(0));
+  begin_if_ready();
+}
+
+void worker_state::view_up(std::size_t view, caf::actor handle) {
+  s_.views[view] = std::move(handle);
+  caf::anon_send(s_.views[view], atom::open_v, std::uint32_t{to_index(s_.partition)}, s_.incarnation,
+                 worker_actor{self_});
+}
+
+void worker_state::resumed(std::size_t sink, offset upto) {
+  for (auto& s : sinks_)
+    if (s.index == sink && !s.floor) {
+      s.floor = s.durable = s.sent = upto;
+      state_->sink_holds(sink, upto);
+    }
+  begin_if_ready();
+}
+
+} // namespace tidemill
