@@ -1,6 +1,7 @@
 """Events sent over HTTP: what was answered 202 is counted once, whatever dies; what was refused is not."""
 
 import http.client
+import json
 import random
 import threading
 import time
@@ -29,6 +30,7 @@ views:
       highest: 'max(n)'
 sinks:
   archive: {{type: file, path: archive.ndjson, from: [posted]}}
+  refused: {{type: file, path: dead.ndjson, from: [posted.dead]}}
 serve: {{http: "127.0.0.1:{port}"}}
 engine: {{checkpoint: 200ms, flush: 20ms}}
 """
@@ -55,7 +57,7 @@ class Sender(threading.Thread):
             name = f"{self.prefix}-{i}"
             i += 1
             try:
-                status, answer = self.pipeline.post("posted", batch(name), timeout=5)
+                status, answer = self.pipeline.post("posted", batch(name) + [{"ts": "never", "batch": name}], timeout=5)
             except ConnectionRefusedError:
                 self.refused.append(name)
                 time.sleep(0.02)
@@ -66,7 +68,7 @@ class Sender(threading.Thread):
             if status == 202:
                 self.accepted.append(name)
                 self.ranges += [(r["partition"], r["first"], r["next"]) for r in answer["offsets"]]
-                if answer["accepted"] != SIZE:
+                if answer["accepted"] != SIZE + 1:
                     self.faults.append(answer)
             elif status == 503:
                 self.refused.append(name)
@@ -116,25 +118,36 @@ class Ingest(support.Case):
         rows = self.counted(p)
         for name in accepted:
             self.assertEqual({k: rows[name][k] for k in whole}, whole, name)
-        for name in set(rows) - set(accepted):
+        # A request that the kill cut off may be there, in part too: the records up to where the write broke off.
+        extra, parts = set(rows) - set(accepted), 0
+        for name in extra:
             self.assertIn(name, unknown, "counted, though it was refused")
-            self.assertEqual({k: rows[name][k] for k in whole}, whole, f"{name}: all records of a request or none")
-        taken = len(set(rows) - set(accepted))
+            n = rows[name]["events"]
+            parts += n < SIZE
+            self.assertEqual({k: rows[name][k] for k in whole},
+                             {"events": n, "total": n * (n - 1) // 2, "highest": n - 1}, f"{name}: an event twice, or a gap")
+        events = sum(row["events"] for row in rows.values())
 
         # No two receipts share an offset, and none lies beyond what is there.
         ranges = sorted(r for s in senders for r in s.ranges)
         for (p1, _, next1), (p2, first2, _) in zip(ranges, ranges[1:]):
             self.assertTrue(p1 != p2 or first2 >= next1, f"offsets given twice in partition {p1}: {first2} < {next1}")
-        unacknowledged = sum(next - first for _, first, next in ranges)
-        self.assertEqual(unacknowledged, SIZE * len(accepted))
-        positions = {x["partition"]: x["offset"] for x in p.get("/v1/pipeline")["partitions"]}
-        self.assertEqual(sum(positions.values()), SIZE * len(rows))
+        self.assertEqual(sum(next - first for _, first, next in ranges), (SIZE + 1) * len(accepted))
+        dead = p.get("/v1/pipeline")["dead"]
+        self.assertEqual(sum(x["offset"] for x in p.get("/v1/pipeline")["partitions"]), events + dead)
+        served = p.get("/v1/dead-letters", limit=1000, stream="posted.dead")["dead_letters"]
+        places = {(letter["partition"], letter["offset"]) for letter in served}
+        self.assertEqual((len(served), len(places)), (min(1000, dead), len(served)), "each letter once")
 
         self.assertEqual(p.terminate(), 0, p.said())
+        letters = [json.loads(letter["raw"])["batch"] for letter in support.ndjson(self.folder / "dead.ndjson")]
+        self.assertEqual((len(letters), len(set(letters))), (dead, dead), "each letter once")
+        self.assertLessEqual(set(accepted), set(letters))
+        self.assertLessEqual(set(letters), set(accepted) | extra)
         archive = support.ndjson(self.folder / "archive.ndjson")
         self.assertEqual(len({(e["batch"], e["n"]) for e in archive}), len(archive), "an event twice in the archive")
-        self.assertEqual(len(archive), SIZE * len(rows))
-        print(f"{KILLS} kills: {len(accepted)} requests accepted, {len(unknown)} cut ({taken} of them taken), "
+        self.assertEqual(len(archive), events)
+        print(f"{KILLS} kills: {len(accepted)} requests accepted, {len(unknown)} cut ({len(extra)} of them taken, {parts} in part), "
               f"{sum(len(s.refused) for s in senders)} refused; each accepted event counted once")
 
     def test_receipts_name_contiguous_offsets(self):
