@@ -243,8 +243,9 @@ void recovery_world::process(std::size_t p) {
   auto to = std::min(available_[p], first + 1 + pick(5));
   if (first >= to)
     return;
-  if (w.state->table_versions()[0].empty() && w.state->may_enter())
-    enter(p, {0, journal_entry::what::table, {}, 0, "v" + std::to_string(table_version_)});
+  // As a worker does: whenever it looks, the newest version counts from here on.
+  if (auto newest = "v" + std::to_string(table_version_); w.state->table_versions()[0] != newest)
+    enter(p, {0, journal_entry::what::table, {}, 0, newest});
   if (w.state->table_versions()[0].empty())
     return; // as the worker: no record before its tables
   std::vector<emission> out;
@@ -396,7 +397,6 @@ std::string recovery_world::run(int steps) {
       read(v);
     } else if (what < 39) {
       ++table_version_;
-      enter(p, {0, journal_entry::what::table, {}, 0, "v" + std::to_string(table_version_)});
     } else if (what < 40) {
       follow_the_others(p);
     } else {

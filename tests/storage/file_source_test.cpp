@@ -327,7 +327,7 @@ TEST_CASE("a batch holds about as many bytes as asked for, whatever lies between
   folder f;
   std::string content;
   for (int i = 0; i < 20'000; ++i)
-    content += std::string(100, i % 50 == 0 ? 'a' : 'b') + "\n";
+    content.append(100, i % 50 == 0 ? 'a' : 'b').push_back('\n');
   f.write("x", content);
   auto s = settings(f, "x");
   s.partitions = 2;
