@@ -111,7 +111,8 @@ class Refused(support.Case):
         self.assertFalse((self.folder / "d").exists())
 
     def test_a_wrong_command_line(self):
-        for arguments in ([], ["rnu", "p.yaml"], ["run"], ["run", "p.yaml", "--exit-at-the-end"], ["run", "p.yaml", "--data"]):
+        wrong = ([], ["rnu", "p.yaml"], ["run"], ["run", "p.yaml", "--exit-at-the-end"], ["run", "p.yaml", "--data"])
+        for arguments in wrong:
             code, said = support.run_tool(*arguments, cwd=self.folder)
             self.assertEqual(code, 78, said)
             self.assertIn("--help", said)
@@ -128,7 +129,8 @@ class Refused(support.Case):
 
     def test_a_missing_table(self):
         text = yaml().replace("views:", "tables:\n  geo: {type: mmdb, path: none.mmdb}\nviews:")
-        text = text.replace("views:", "streams:\n  hits: {from: log, steps: [{lookup: {table: geo, key: user, set: {c: country}}}]}\nviews:")
+        lookup = "{lookup: {table: geo, key: user, set: {c: country}}}"
+        text = text.replace("views:", f"streams:\n  hits: {{from: log, steps: [{lookup}]}}\nviews:")
         p = self.pipeline(text)
         self.assertNotEqual(p.run("--exit-at-end"), 0)
         self.assertIn("none.mmdb", p.said())
@@ -231,12 +233,13 @@ class Damaged(support.Case):
         self.assertRegex(p.said(), "backup|restore|another data folder|--data|move")
 
     def test_a_damaged_end_of_a_view_log_loses_nothing_in_silence(self):
-        """Its last group can't be told from a torn write; but what readers were promised must come back or be missed."""
+        """Its last group can't be told from a torn write; but what was promised must come back or be missed."""
         p = self.pipeline(yaml(), "killed")
         p.start()
         p.address()
         rows = len(self.wanted.splitlines())
-        support.wait_for(lambda: p.said(), lambda: self.sealed(p) == rows and (self.folder / "rows.ndjson").read_bytes() == self.wanted)
+        out = self.folder / "rows.ndjson"
+        support.wait_for(lambda: p.said(), lambda: self.sealed(p) == rows and out.read_bytes() == self.wanted)
         self.assertEqual(p.terminate(), 0, p.said())
         (log,) = (p.data / "views").glob("users/*/*.seg")
         flip(log, 0.9)
@@ -288,7 +291,8 @@ class Damaged(support.Case):
     def test_a_full_disk_is_said_and_survived(self):
         disk = self.folder / "disk"
         disk.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True).returncode != 0:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]
+        if subprocess.run(mount, capture_output=True).returncode != 0:
             self.skipTest("no right to mount a small file system")
         self.addCleanup(subprocess.run, ["umount", "-l", disk])
         p = self.pipeline(yaml("    pace: 1500"), "full", data=disk / "data")

@@ -125,7 +125,8 @@ class Ingest(support.Case):
             n = rows[name]["events"]
             parts += n < SIZE
             self.assertEqual({k: rows[name][k] for k in whole},
-                             {"events": n, "total": n * (n - 1) // 2, "highest": n - 1}, f"{name}: an event twice, or a gap")
+                             {"events": n, "total": n * (n - 1) // 2, "highest": n - 1},
+                             f"{name}: an event twice, or a gap")
         events = sum(row["events"] for row in rows.values())
 
         # No two receipts share an offset, and none lies beyond what is there.
@@ -147,7 +148,8 @@ class Ingest(support.Case):
         archive = support.ndjson(self.folder / "archive.ndjson")
         self.assertEqual(len({(e["batch"], e["n"]) for e in archive}), len(archive), "an event twice in the archive")
         self.assertEqual(len(archive), events)
-        print(f"{KILLS} kills: {len(accepted)} requests accepted, {len(unknown)} cut ({len(extra)} of them taken, {parts} in part), "
+        print(f"{KILLS} kills: {len(accepted)} requests accepted, "
+              f"{len(unknown)} cut ({len(extra)} of them taken, {parts} in part), "
               f"{sum(len(s.refused) for s in senders)} refused; each accepted event counted once")
 
     def test_receipts_name_contiguous_offsets(self):
@@ -184,7 +186,9 @@ class Ingest(support.Case):
         self.assertIn("application/x-ndjson", answer["detail"])
         refused(404, "unknown_source", "posted", source="postd")
         # Nothing of all this was taken; a record that is JSON but no event becomes a dead letter.
-        status, answer = p.post("posted", good + b'{"ts":"yesterday","batch":"b","n":1}\n' + b'{"ts":"2026-01-05T10:00:00Z","batch":"c","n":"x"}\n')
+        faulty = (b'{"ts":"yesterday","batch":"b","n":1}\n'
+                  b'{"ts":"2026-01-05T10:00:00Z","batch":"c","n":"x"}\n')
+        status, answer = p.post("posted", good + faulty)
         self.assertEqual((status, answer["accepted"]), (202, 3))
         support.wait_for(lambda: str(self.counted(p)), lambda: self.counted(p).get("a"))
         support.wait_for("two dead letters", lambda: len(p.get("/v1/dead-letters")["dead_letters"]) == 2)

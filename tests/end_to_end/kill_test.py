@@ -160,7 +160,8 @@ class Kill(support.Case):
             self.assertEqual(reader.breaches[:5], [])
             self.assertGreater(reader.changes, 500, reader.reader)
         self.compare_mirror(redis.port)
-        print(f"seed {SEED}: {KILLS} kills ({early} before it listened), {http.looks} polls over HTTP ({http.away} in vain), "
+        print(f"seed {SEED}: {KILLS} kills ({early} before it listened), "
+              f"{http.looks} polls over HTTP ({http.away} in vain), "
               f"{http_seen.values} values; {socket.sessions} WebSocket sessions, {socket.pushes} pushes "
               f"({socket.snapshots} snapshots), {socket.seen.values} values; {mirror.looks} reads of Redis, "
               f"{redis_seen.values} values; never back, bytes equal")
@@ -176,7 +177,8 @@ class Kill(support.Case):
         missing = [newest[k] for k in found if found[k] != newest[k]]
         self.assertEqual(missing[:3], [])
         ends = [support.micros(r["window_end"]) for r in newest.values()]
-        retained = {k for k, r in newest.items() if support.micros(r["window_end"]) > max(ends) - 100 * 300_000_000}
+        oldest = max(ends) - 100 * 300_000_000
+        retained = {k for k, r in newest.items() if support.micros(r["window_end"]) > oldest}
         self.assertLessEqual(retained - {None}, set(found), "keys within what is retained are in Redis")
 
 

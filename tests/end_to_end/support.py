@@ -368,6 +368,11 @@ class Redis:
         texts = self.many([("HGET", f"{prefix}:{{{view}:{k}}}:current", "json") for k in keys])
         return {k: json.loads(t) for k, t in zip(keys, texts) if t is not None}
 
+    def fields(self, view, key, prefix="tm"):
+        """The hash of a key, field by field."""
+        words = self("HGETALL", f"{prefix}:{{{view}:{key}}}:current")
+        return dict(zip(words[::2], words[1::2]))
+
     def series(self, view, prefix="tm"):
         """{key: [row…]} of all keys of a view."""
         keys = self.keys(view, prefix)
