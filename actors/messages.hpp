@@ -18,7 +18,8 @@
 #include <memory>
 #include <vector>
 
-static_assert(CAF_VERSION == 1706, "the notes in docs/ and this code are about CAF 0.17.6");
+static_assert(CAF_VERSION == 1706,
+              "written for CAF 0.17.6: later versions have other idioms and message rules");
 
 namespace tidemill {
 

@@ -516,13 +516,16 @@ void recovery_world::compare() {
 using tidemill::test::recovery_world;
 
 TEST_CASE("whatever dies at whatever moment, sealed rows equal a batch recomputation and nothing goes back") {
-  // A million seeds by hand: TIDEMILL_SEEDS=1000000 test_pipeline "whatever dies*"
-  std::uint64_t seeds = 10'000;
+  // A million by hand: TIDEMILL_SEEDS=1000000 test_pipeline "whatever dies*"; TIDEMILL_FIRST_SEED begins
+  // elsewhere.
+  std::uint64_t seeds = 10'000, first = 0;
   if (const char* more = std::getenv("TIDEMILL_SEEDS"))
     seeds = std::strtoull(more, nullptr, 10);
+  if (const char* from = std::getenv("TIDEMILL_FIRST_SEED"))
+    first = std::strtoull(from, nullptr, 10);
   recovery_world::totals all;
   std::uint64_t wrong = 0;
-  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     recovery_world world{seed};
     auto what = world.run(500);
     if (!what.empty()) {
