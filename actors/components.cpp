@@ -230,7 +230,7 @@ std::unique_ptr<table_store> make_table(const component& c, const std::filesyste
                          .folder = folder,
                          .key = c.settings.text("key"),
                          .columns = declared_columns(c),
-                         .delimiter = c.settings.text("delimiter", ",").front()});
+                         .delimiter = (c.settings.text("delimiter", ",") + ",").front()});
 }
 
 result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,

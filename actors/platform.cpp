@@ -182,7 +182,10 @@ struct platform::impl {
 };
 
 status platform::impl::open_data() {
-  TIDEMILL_TRY(data, data_directory::open(settings.data, wall_now()));
+  auto opened_data = data_directory::open(settings.data, wall_now());
+  if (!opened_data && opened_data.error().code() == errc::io)
+    return error{errc::io, opened_data.error().text() + "; choose another folder with --data"};
+  TIDEMILL_TRY(data, std::move(opened_data));
   TIDEMILL_TRY(auto folder, data->subfolder("checkpoints"));
   TIDEMILL_TRY(checkpoints, checkpoint_store::open(folder));
   auto report = check_state(*all, data->path(), *checkpoints);

@@ -81,10 +81,11 @@ std::shared_ptr<const plan> load(const std::string& file, definition& written) {
   };
   auto loaded = load_file(file, environment);
   written = std::move(loaded.pipeline);
-  std::shared_ptr<const plan> made;
   auto all = std::move(loaded.diagnostics);
-  if (!has_errors(all))
-    made = compile(written, all);
+  auto sound = !has_errors(all);
+  auto made = compile(written, all); // all faults in one go, also those of expressions
+  if (!sound)
+    made = nullptr;
   std::ranges::stable_sort(all, {}, &diagnostic::at);
   for (const auto& d : all)
     std::cerr << to_string(d, file) << '\n';

@@ -350,15 +350,23 @@ std::size_t partition::entries_due() const noexcept {
 
 void partition::open(std::size_t view, const link_hello& hello) {
   auto& feed = *impl_->feeds.at(view);
+  if (hello.sealed_through < feed.freed)
+    throw std::runtime_error{
+        "the log of view " + feed.plan().name +
+        " has lost windows that were final: this partition has forgotten what they were made of; "
+        "restore the view's log, or start with an empty data folder"};
   feed.to_view.open(hello);
   feed.flushed = false;
+  feed.freed = hello.sealed_through;
   feed.panes.free_through(hello.sealed_through);
 }
 
 void partition::acked(std::size_t view, const link_ack& ack) {
   auto& feed = *impl_->feeds.at(view);
-  if (feed.to_view.acked(ack))
-    feed.panes.free_through(ack.sealed_through);
+  if (!feed.to_view.acked(ack))
+    return;
+  feed.freed = std::max(feed.freed, ack.sealed_through);
+  feed.panes.free_through(ack.sealed_through);
 }
 
 std::vector<link_flush> partition::flush(std::size_t view) {
@@ -436,6 +444,7 @@ partition::segments partition::snapshot() {
   for (std::size_t v = 0; v < impl_->feeds.size(); ++v) {
     out.text(impl_->source.views[v].name);
     out.varint(impl_->counts.late[v]);
+    out.svarint(impl_->feeds[v]->freed);
   }
   out.varint(impl_->skips.size());
   for (auto at : impl_->skips)
@@ -464,7 +473,7 @@ status partition::restore(offset at, const segments& saved,
   impl_->position = at;
   for (const auto& [name, bytes] : saved) {
     if (name == "core") {
-      TIDEMILL_CHECK(restore_core(*bytes));
+      TIDEMILL_CHECK(restore_core(*bytes, known));
       continue;
     }
     for (auto& f : impl_->feeds) {
@@ -476,7 +485,7 @@ status partition::restore(offset at, const segments& saved,
   return {};
 }
 
-status partition::restore_core(std::string_view bytes) {
+status partition::restore_core(std::string_view bytes, const std::function<bool(const std::string&)>& known) {
   byte_reader in{bytes};
   if (in.u8() != 1 || !impl_->guard.load(in))
     return damaged("core segment");
@@ -487,9 +496,12 @@ status partition::restore_core(std::string_view bytes) {
   for (auto n = in.varint(); n > 0 && in.ok(); --n) {
     auto name = in.text();
     auto late = in.varint();
+    auto freed = in.svarint();
     for (std::size_t v = 0; v < impl_->feeds.size(); ++v)
-      if (impl_->source.views[v].name == name)
+      if (impl_->source.views[v].name == name && known(impl_->source.views[v].name)) {
         impl_->counts.late[v] = late;
+        impl_->feeds[v]->freed = freed;
+      }
   }
   for (auto n = in.varint(); n > 0 && in.ok(); --n)
     impl_->skips.insert(in.varint());

@@ -89,6 +89,7 @@ public:
   /// Entries read back that have not taken effect yet.
   [[nodiscard]] std::size_t entries_due() const noexcept;
 
+  /// Throws if the view has lost sealed slices that this partition has already forgotten.
   void open(std::size_t view, const link_hello& hello);
   void acked(std::size_t view, const link_ack& ack);
   /// What is due on the link of a view now; empty if nothing may be sent. A flush with no panes still
@@ -119,7 +120,7 @@ public:
 
 private:
   struct impl;
-  status restore_core(std::string_view bytes);
+  status restore_core(std::string_view bytes, const std::function<bool(const std::string&)>& known);
   std::unique_ptr<impl> impl_;
 };
 

@@ -160,7 +160,7 @@ link_hello view::open(partition_id p, std::uint64_t worker) {
   from.link = link_id{worker, impl_->id};
   from.pieces.clear();
   std::erase(impl_->to_ack, p);
-  return {*from.link, from.have, impl_->state.frontier.at(to_index(p)), impl_->state.sealed_through};
+  return {*from.link, from.have, impl_->state.frontier.at(to_index(p)), impl_->state.durable_through};
 }
 
 bool view::receive(const link_flush& piece) {
@@ -187,7 +187,7 @@ view_tick view::tick(bool open) {
   t.prefix = impl_->state.frontier;
   t.trim = impl_->state.trim(impl_->keep_from);
   for (auto p : impl_->to_ack)
-    t.acks.emplace_back(p, link_ack{*impl_->told_by[to_index(p)].link, impl_->state.sealed_through});
+    t.acks.emplace_back(p, link_ack{*impl_->told_by[to_index(p)].link, impl_->state.durable_through});
   impl_->to_ack.clear();
   return t;
 }

@@ -35,7 +35,8 @@ public:
   link to_view;
   offset flushed_at = 0;
   event_time flushed_watermark = time_min;
-  bool flushed = false; ///< since the link was opened
+  bool flushed = false;                ///< since the link was opened
+  std::int64_t freed = nothing_sealed; ///< panes up to here are forgotten: the view has made them durable
 
 private:
   selection passing(event_batch& batch, const selection& rows, outlet& out, refused& count);

@@ -58,7 +58,7 @@ std::vector<std::string> view_state::head() const {
   out.u8(format_version);
   out.text(what_.state_id);
   out.text(what_.rows_id);
-  out.svarint(sealed_through);
+  out.svarint(durable_through);
   out.svarint(trimmed_.time_since_epoch().count());
   out.varint(frontier.size());
   for (auto o : frontier)
@@ -114,7 +114,7 @@ status view_state::recover(std::string_view record) {
     if (skip_head_)
       return {};
     fresh_ = false;
-    sealed_through = in.svarint();
+    sealed_through = durable_through = in.svarint();
     trimmed_ = event_time{microseconds{in.svarint()}};
     if (in.varint() != frontier.size())
       return error{errc::mismatch, "the view log was written with another number of partitions"};
@@ -177,7 +177,7 @@ bool view_state::recover_sealed(byte_reader& in) {
   auto s = in.svarint();
   if (!in.ok() || (sealed_through != nothing_sealed && s <= sealed_through))
     return false;
-  sealed_through = s;
+  sealed_through = durable_through = s;
   for (auto n = in.varint(); n > 0; --n) {
     auto bytes = in.text();
     if (!in.ok() || !recover_slice(key(bytes), s, in))

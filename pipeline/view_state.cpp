@@ -20,7 +20,7 @@ std::optional<double> to_number(const value& v) {
 } // namespace
 
 view_state::view_state(const view_plan& what, std::size_t partitions)
-    : sealed_through(nothing_sealed), frontier(partitions), what_(what) {}
+    : sealed_through(nothing_sealed), durable_through(nothing_sealed), frontier(partitions), what_(what) {}
 
 key_state& view_state::key(std::string_view bytes) {
   if (auto it = keys_.find(bytes); it != keys_.end())
@@ -252,7 +252,7 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
       k->unsealed.erase(s);
   unsealed_.erase(s);
   unused_.insert(in_slice.begin(), in_slice.end());
-  sealed_through = s;
+  sealed_through = durable_through = s;
   for (const auto& r : out.rows) {
     auto* k = &key(r->key);
     window_done(*k, s);

@@ -53,6 +53,8 @@ public:
   view_state(const view_plan& what, std::size_t partitions);
 
   std::int64_t sealed_through;
+  /// As far as the log tells: the last slice that had anything to seal. What workers may forget.
+  std::int64_t durable_through;
   std::vector<offset> frontier; ///< per partition: what readers have seen, durable
 
   /// Replaces the pane of (slice, key, partition); returns the key, or null if the bytes are damaged.

@@ -99,6 +99,7 @@ export class Card {
     const now = performance.now();
     for (const id of this.lines.keys()) if (!this.model.keys.has(id)) this.lines.delete(id);
     if (this.lines.size >= this.top || now - this.chosen < choosing) return;
+    if (!newest.length) return;
     this.chosen = now;
     const value = r => typeof r.row[this.column] === 'number' ? r.row[this.column] : -Infinity;
     const best = [...newest].sort((a, b) => value(b) - value(a)).slice(0, this.top);
@@ -147,7 +148,7 @@ export class Card {
       const dot = element('span', {class: 'dot'});
       if (!this.hidden.has(id)) dot.style.background = `var(--c${this.lines.get(id)})`;
       return element('li', {}, element('button', {type: 'button', 'aria-pressed': this.hidden.has(id) ? 'false' : 'true', onclick: () => this.pin(id)},
-        dot, element('span', {text: this.model.keys.get(id)?.name ?? ''})));
+        dot, element('span', {text: this.model.keys.get(id)?.name || '(empty)'})));
     }));
   }
 

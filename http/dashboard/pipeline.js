@@ -74,7 +74,9 @@ async function look() {
   try {
     const [status, dead] = await Promise.all([ask('/v1/pipeline'), ask('/v1/dead-letters?limit=20')]);
     showFigures(status);
-    const said = status.holding ?? status.problems?.map(p => `${p.place}: ${p.text}`).join(' · ') ?? '';
+    const problems = (status.problems ?? []).map(p => `${p.place}: ${p.text}`);
+    const said = [...problems, status.holding].filter(Boolean).join(' · ');
+    by('holding').classList.toggle('calm', !problems.length && !/ holds the watermark/.test(status.holding ?? ''));
     by('holding').hidden = !said;
     setText(by('holding'), said);
     showPartitions(status.partitions ?? []);

@@ -89,10 +89,12 @@ result<std::vector<std::filesystem::path>> match_files(const std::filesystem::pa
   if (code != 0 && code != GLOB_NOMATCH)
     return error{errc::io, "can't look for files that match " + pattern + " in " +
                                (base.empty() ? std::string{"."} : base.string()) +
+                               "; check `path`, it is relative to the folder of the pipeline's file" +
                                ": a folder can't be read"};
   if (paths.empty())
     return error{errc::config_invalid,
-                 "no file matches " + pattern + " in " + (base.empty() ? std::string{"."} : base.string())};
+                 "no file matches " + pattern + " in " + (base.empty() ? std::string{"."} : base.string()) +
+                     "; check `path`, it is relative to the folder of the pipeline's file"};
   std::sort(paths.begin(), paths.end(), [](const auto& a, const auto& b) { return a.native() < b.native(); });
   return paths;
 }
