@@ -202,6 +202,14 @@ void recovery_world::start_view(std::size_t v) {
     }
 }
 
+/// Half of the time links open at once, while the workers are still far behind what readers have seen.
+void recovery_world::maybe_open_links() {
+  if (pick(2) == 0)
+    for (std::size_t p = 0; p < partitions; ++p)
+      while (!workers_[p].hellos.empty())
+        worker_receive(p);
+}
+
 void recovery_world::restart_process() {
   for (auto& w : workers_)
     w.state.reset();
@@ -240,7 +248,7 @@ void recovery_world::process(std::size_t p) {
   const auto& log = records_[p];
   auto from = w.state->read_position();
   auto first = static_cast<std::size_t>(std::ranges::lower_bound(log, from, {}, &raw::at) - log.begin());
-  auto to = std::min(available_[p], first + 1 + pick(5));
+  auto to = std::min(available_[p], first + 1 + pick(3));
   if (first >= to)
     return;
   // As a worker does: whenever it looks, the newest version counts from here on.
@@ -391,7 +399,7 @@ std::string recovery_world::run(int steps) {
       worker_receive(p);
     } else if (what < 35) {
       tick(v);
-    } else if (what < 37) {
+    } else if (what < 36) {
       save(p);
     } else if (what < 38) {
       read(v);
@@ -407,6 +415,7 @@ std::string recovery_world::run(int steps) {
         start_view(v);
       else
         restart_process();
+      maybe_open_links();
     }
   }
   if (wrong_.empty())

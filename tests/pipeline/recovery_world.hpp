@@ -55,6 +55,7 @@ private:
   void make_records();
   void start_worker(std::size_t p);
   void start_view(std::size_t v);
+  void maybe_open_links();
   void restart_process();
   void grow(std::size_t p);
   void process(std::size_t p);
