@@ -131,7 +131,7 @@ void view_state::ensure_models(key_state& k) const {
   if (k.models.size() == what_.scores.size())
     return;
   for (const auto& s : what_.scores)
-    k.models.push_back(std::move(*s.model->make(s.settings))); // the plan has made one before
+    k.models.push_back(*s.model->make(s.settings)); // the plan has made one before
 }
 
 void view_state::score(std::vector<std::unique_ptr<detector>>& models, row& r) const {
