@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <initializer_list>
 #include <iostream>
 #include <optional>
 #include <unistd.h>
@@ -83,9 +84,19 @@ std::shared_ptr<const plan> load(const std::string& file, definition& written) {
   written = std::move(loaded.pipeline);
   auto all = std::move(loaded.diagnostics);
   auto sound = !has_errors(all);
-  auto made = compile(written, all); // all faults in one go, also those of expressions
-  if (!sound)
+  std::vector<diagnostic> found;
+  auto made = compile(written, found); // all faults in one go, also those of expressions
+  if (!sound) {
     made = nullptr;
+    // Names may be missing only because what they name has a fault of its own.
+    std::erase_if(found, [](const diagnostic& d) {
+      return d.at.line == 0 ||
+             std::ranges::any_of(std::initializer_list<std::string_view>{"no source or stream", "no view,",
+                                                                         "no table", "no field"},
+                                 [&](std::string_view t) { return d.text.starts_with(t); });
+    });
+  }
+  all.insert(all.end(), found.begin(), found.end());
   std::ranges::stable_sort(all, {}, &diagnostic::at);
   for (const auto& d : all)
     std::cerr << to_string(d, file) << '\n';
