@@ -67,7 +67,6 @@ struct partition::impl {
   std::deque<record_batch_ptr> kept; // records not yet consumed, in order
   std::deque<journal_entry> due;
   std::map<std::size_t, offset> sinks;
-  std::shared_ptr<const std::string> saved_core;
   bool one_by_one = false;
   std::optional<offset> at_work;
 
@@ -275,8 +274,8 @@ struct partition::impl {
     }
   }
 
-  /// Consumes all that can be, stopping at journal entries. `more`: records may follow.
-  void advance(bool more, std::vector<emission>& emitted) {
+  /// Consumes all that can be, stopping at journal entries.
+  void advance(std::vector<emission>& emitted) {
     for (;;) {
       take_due();
       if (kept.empty())
@@ -286,7 +285,7 @@ struct partition::impl {
         limit = std::min(limit, next.records.empty() ? next.end : next.records.front().end);
       auto at_end =
           !due.empty() && due.front().kind == journal_entry::what::end && kept.back()->end >= due.front().at;
-      if (!consume(limit, more && !at_end))
+      if (!consume(limit, !at_end))
         break;
     }
     take_due();
@@ -312,7 +311,7 @@ void partition::apply(const record_batch_ptr& batch, std::vector<emission>& out)
     rest->begin = from;
     impl_->kept.push_back(std::move(rest));
   }
-  impl_->advance(true, out);
+  impl_->advance(out);
 }
 
 void partition::one_by_one(bool on) noexcept {
@@ -341,7 +340,7 @@ offset partition::entry_offset(journal_entry::what kind) const noexcept {
 
 void partition::enter(const journal_entry& e, std::vector<emission>& out) {
   impl_->due.push_back(e);
-  impl_->advance(true, out);
+  impl_->advance(out);
 }
 
 std::size_t partition::entries_due() const noexcept {
