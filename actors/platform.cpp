@@ -56,6 +56,11 @@ struct scratch_folder {
   }
 };
 
+/// A mirror follows a view's snapshots; every other sink of a view gets its sealed rows.
+bool takes_sealed_rows(const sink_plan& s, const std::string& view) {
+  return s.settings.type != "redis" && std::ranges::find(s.views, view) != s.views.end();
+}
+
 struct running_view {
   std::size_t source = 0, index = 0;
   const view_plan* plan = nullptr;
@@ -400,8 +405,7 @@ void platform::impl::add_views(std::vector<supervised>& children) {
       setup.log = view_log_folder(data->path(), *v.plan);
       setup.publisher = handles[publisher_of[n]];
       for (std::size_t i = 0; i < all->sinks.size(); ++i)
-        if (all->sinks[i].settings.type != "redis" &&
-            std::ranges::find(all->sinks[i].views, v.plan->name) != all->sinks[i].views.end())
+        if (takes_sealed_rows(all->sinks[i], v.plan->name))
           setup.sealed_sinks.emplace_back(static_cast<std::uint32_t>(i), handles[sink_of.at(i)]);
       setup.tick = std::clamp(milliseconds_of(engine().time("flush", std::chrono::milliseconds{100})) / 2,
                               std::chrono::milliseconds{5}, std::chrono::milliseconds{100});
@@ -415,8 +419,7 @@ void platform::impl::add_views(std::vector<supervised>& children) {
     view_of.push_back(add(children, std::move(child)));
     children[publisher_of[n]].dependants.push_back(view_of.back());
     for (std::size_t i = 0; i < all->sinks.size(); ++i)
-      if (all->sinks[i].settings.type != "redis" &&
-          std::ranges::find(all->sinks[i].views, v.plan->name) != all->sinks[i].views.end())
+      if (takes_sealed_rows(all->sinks[i], v.plan->name))
         children[sink_of.at(i)].dependants.push_back(view_of.back());
   }
 }

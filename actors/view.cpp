@@ -81,7 +81,8 @@ void view_state_actor::tick() {
     due_ = true; // open rows are still to come
   auto t = state_->tick(open);
   write(t);
-  send_sealed(std::move(t.sealed));
+  s_.status->views[s_.shown]->windows_sealed += t.sealed.size();
+  send_sealed(std::move(t.sealed), std::nullopt);
   t.sealed.clear();
   show(t);
   auto acks = std::move(t.acks);
@@ -105,38 +106,26 @@ void view_state_actor::write(const view_tick& t) {
     write_head();
 }
 
-void view_state_actor::send_sealed(std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed) {
+/// To one sink, or to all.
+void view_state_actor::send_sealed(sealed_windows sealed, std::optional<std::uint32_t> only) {
   if (sealed.empty())
     return;
-  auto& shown = *s_.status->views[s_.shown];
-  shown.windows_sealed += sealed.size();
-  shown.newest_sealed = sealed.back().first.time_since_epoch().count();
-  auto shared =
-      std::make_shared<const std::vector<std::pair<event_time, std::vector<row_ptr>>>>(std::move(sealed));
+  s_.status->views[s_.shown]->newest_sealed = sealed.back().first.time_since_epoch().count();
+  auto shared = std::make_shared<const sealed_windows>(std::move(sealed));
   for (const auto& [sink, handle] : s_.sealed_sinks)
-    caf::anon_send(handle, shared, sink, caf::actor_cast<caf::actor>(self_));
+    if (!only || sink == *only)
+      caf::anon_send(handle, shared, sink, caf::actor_cast<caf::actor>(self_));
 }
 
 /// A sealed sink has told where it stands: it gets what it misses; rows stay until all sinks have them.
 void view_state_actor::sink_holds(std::uint32_t sink, event_time end) {
-  auto first = !resumed_.contains(sink);
   sinks_[sink] = end;
   auto least = time_max;
   for (const auto& [other, held] : sinks_)
     least = std::min(least, held);
   state_->keep_after(least);
-  if (!first)
-    return;
-  resumed_.insert(sink);
-  auto missing = state_->sealed_after(end);
-  if (missing.empty())
-    return;
-  s_.status->views[s_.shown]->newest_sealed = missing.back().first.time_since_epoch().count();
-  auto shared =
-      std::make_shared<const std::vector<std::pair<event_time, std::vector<row_ptr>>>>(std::move(missing));
-  for (const auto& [index, handle] : s_.sealed_sinks)
-    if (index == sink)
-      caf::anon_send(handle, shared, sink, caf::actor_cast<caf::actor>(self_));
+  if (resumed_.insert(sink).second)
+    send_sealed(state_->sealed_after(end), sink);
 }
 
 void view_state_actor::resend() {

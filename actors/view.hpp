@@ -4,6 +4,7 @@
 #include "actors/messages.hpp"
 #include "pipeline/view.hpp"
 #include "storage/log/segment_log.hpp"
+#include "storage/row_sink.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/behavior.hpp>
@@ -14,6 +15,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -59,7 +61,7 @@ private:
   void tick();
   void write(const view_tick& t);
   void write_head();
-  void send_sealed(std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed);
+  void send_sealed(sealed_windows sealed, std::optional<std::uint32_t> only);
   void show(const view_tick& t);
 
   caf::event_based_actor* self_;

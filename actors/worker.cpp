@@ -10,6 +10,18 @@
 #include <utility>
 
 namespace tidemill {
+namespace {
+
+/// Room for events up to an offset.
+std::shared_ptr<sink_work> sink_work_upto(partition_id p, offset upto, token_ptr token) {
+  auto w = std::make_shared<sink_work>();
+  w->batch.partition = p;
+  w->batch.upto = upto;
+  w->token = std::move(token);
+  return w;
+}
+
+} // namespace
 
 partition_board& worker_state::shown() const {
   return *s_.status->sources[s_.source]->partitions[to_index(s_.partition)];
@@ -128,10 +140,7 @@ void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
   const auto& outputs = s_.all->sources[s_.source].outputs;
   auto dead_letters = static_cast<std::uint32_t>(s_.all->sinks.size());
   for (auto& sink : sinks_) {
-    auto w = std::make_shared<sink_work>();
-    w->batch.partition = at_sinks();
-    w->batch.upto = state_->position();
-    w->token = token;
+    auto w = sink_work_upto(at_sinks(), state_->position(), token);
     for (const auto& e : out) {
       const auto& o = outputs[e.output];
       auto wanted = sink.index == dead_letters ? o.kind != output_kind::events
@@ -167,7 +176,7 @@ void worker_state::ended(offset at) {
 void worker_state::gap(offset wanted, offset available) {
   throw std::runtime_error{
       s_.key + ": records from offset " + std::to_string(wanted) + " to " + std::to_string(available) +
-      " are gone from the source; restore the input, or start with " + "an empty data folder"};
+      " are gone from the source; restore the input, or start with an empty data folder"};
 }
 
 void worker_state::acked(std::size_t view, const link_ack& a) {
@@ -204,10 +213,9 @@ void worker_state::beat() {
     flush_views();
     for (auto& sink : sinks_)
       if (sink.sent < state_->position()) {
-        auto w = std::make_shared<sink_work>();
-        w->batch.partition = at_sinks();
-        w->batch.upto = sink.sent = state_->position();
-        caf::anon_send(sink.handle, sink_work_ptr{std::move(w)}, sink.index, worker_actor{self_});
+        sink.sent = state_->position();
+        caf::anon_send(sink.handle, sink_work_ptr{sink_work_upto(at_sinks(), sink.sent, nullptr)}, sink.index,
+                       worker_actor{self_});
       }
     save_if_due(false);
   }
