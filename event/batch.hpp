@@ -13,6 +13,18 @@
 
 namespace tidemill {
 
+/// What a log keeps beside a record's bytes.
+struct record_meta {
+  std::optional<std::string_view> key;
+  /// Name and value of each header, in order; a value may be null.
+  struct header {
+    std::string_view name;
+    std::optional<std::string_view> value;
+  };
+  std::vector<header> headers;
+  bool tombstone = false; ///< the value is null, not merely empty
+};
+
 /// One record as a source hands it over: bytes of one event, not yet decoded.
 struct record {
   std::string_view bytes;
@@ -20,6 +32,9 @@ struct record {
   offset end = 0; ///< the offset after it: "next record to read"
   /// When the log received it, if the log knows and a replay gives the same answer.
   std::optional<event_time> arrival;
+  /// Where the log has such things and the pipeline wants them or the record is a tombstone; in the memory
+  /// of the batch.
+  const record_meta* meta = nullptr;
 };
 
 /// Raw records of one partition in offset order. Immutable once built; shared between threads.

@@ -34,6 +34,7 @@ enum class errc : std::uint16_t {
   unavailable = 4000,        ///< a remote service can't be reached now; retry
   refused = 4001,            ///< a remote service said no; retrying won't help
   address_in_use = 4002,     ///< the listen address is taken
+  fenced = 4003,             ///< a newer process has taken our place; nothing may be written any more
   bug = 9000,                ///< a broken invariant of the program
 };
 

@@ -24,6 +24,7 @@ enum class field_type : unsigned char {
   reference,   ///< std::string, the name of another component
   texts,       ///< list of texts, or one text
   expressions, ///< map: name → CEL
+  properties,  ///< map: name → text, the names free
   types,       ///< option::section_list: field → {type, path}; `ts: timestamp` alone is {type: timestamp}
   section,     ///< nested settings, see `inner`; with `choices`, one of these words instead
   sections,    ///< map: name → nested settings, see `inner`
