@@ -29,6 +29,8 @@ std::string_view kind_of(field_type t) {
     return "text or list of texts";
   case field_type::expressions:
     return "name → expression";
+  case field_type::properties:
+    return "name → text";
   case field_type::types:
     return "field → type";
   case field_type::section:

@@ -57,6 +57,8 @@ std::string_view noun(field_type t) {
     return "a text or a list of texts";
   case field_type::expressions:
     return "a map of names to expressions";
+  case field_type::properties:
+    return "a map of names to texts";
   case field_type::types:
     return "a map of fields to types";
   case field_type::section:
@@ -165,6 +167,8 @@ std::optional<option> settings_reader::value(const yaml_node& node, const field_
     held = list(node, f, path);
   else if (f.type == field_type::expressions)
     held = expressions(node, path);
+  else if (f.type == field_type::properties)
+    held = properties(node, path);
   else if (f.type == field_type::types)
     held = types(node, f, path);
   else if (f.type == field_type::section)
@@ -282,6 +286,23 @@ std::optional<settings_reader::data> settings_reader::expressions(const yaml_nod
   }
   if (node.entries.empty())
     fault(node.at, path, "the map is empty");
+  return all;
+}
+
+// The names are those of another system, and a text may be empty.
+std::optional<settings_reader::data> settings_reader::properties(const yaml_node& node,
+                                                                 const std::string& path) {
+  if (wrong_kind(node, path, noun(field_type::properties), "{name: text}"))
+    return std::nullopt;
+  std::vector<std::pair<text_at, text_at>> all;
+  for (const auto& [key, child] : node.entries) {
+    auto own = path + '.' + key->text;
+    bool secret = false;
+    auto value = child->of == yaml_node::kind::scalar ? expanded(*child, own, secret)
+                                                      : text(*child, own, noun(field_type::text));
+    if (value)
+      all.emplace_back(text_at{key->text, key->at}, *std::move(value));
+  }
   return all;
 }
 

@@ -50,6 +50,7 @@ private:
                              const std::string& path);
   std::optional<data> list(const yaml_node& node, const field_spec& f, const std::string& path);
   std::optional<data> expressions(const yaml_node& node, const std::string& path);
+  std::optional<data> properties(const yaml_node& node, const std::string& path);
   std::optional<data> types(const yaml_node& node, const field_spec& f, const std::string& path);
   std::shared_ptr<const options> schema_type(const yaml_node& node, position at, const std::string& path);
   std::optional<data> section(const yaml_node& node, const field_spec& f, const std::string& path);
