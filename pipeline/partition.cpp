@@ -189,6 +189,7 @@ struct partition::impl {
 
   void run_streams(event_batch& events, const std::vector<event_time>& watermarks) {
     events.columns.resize(std::max(events.columns.size(), source.columns));
+    fill_meta(source.meta, source.fields.size(), events);
     std::vector<selection> passed(source.streams.size());
     for (std::size_t s = 0; s < source.streams.size(); ++s) {
       const auto& stream = source.streams[s];

@@ -5,6 +5,7 @@
 #include "event/rows.hpp"
 #include "pipeline/aggregate.hpp"
 #include "pipeline/cel/expression.hpp"
+#include "pipeline/meta.hpp"
 #include "pipeline/model/detector.hpp"
 #include "pipeline/step.hpp"
 
@@ -88,11 +89,16 @@ struct source_plan {
   microseconds out_of_order{}, max_future{}, max_lead{};
   std::optional<microseconds> idle;
   std::optional<cel::expression> partition_by;
-  std::size_t columns = 0;          ///< of the batch, with those that steps add
+  meta_use meta{};                  ///< their columns follow those of `fields`
+  bool keep_meta = false;           ///< key and headers are wanted for dead letters too
+  std::size_t columns = 0;          ///< of the batch, with those of `meta` and those that steps add
   std::vector<stream_plan> streams; ///< [0] is the source itself; parents come first
   std::vector<view_plan> views;
   std::vector<output_plan> outputs;
   std::vector<std::string> tables; ///< names, by number
+
+  /// Whether the source should fill `record::meta`.
+  [[nodiscard]] bool wants_meta() const noexcept { return keep_meta || needs_record_meta(meta); }
 };
 
 struct sink_plan {

@@ -39,6 +39,7 @@ private:
   void read_sink(const component& c);
   void read_sink_input(const component& c, const text_at& from, sink_plan& sink);
   void read_everything(source_plan& s, const stream_plan& stream);
+  static void note_reads(const step_scope& scope, source_plan& s);
   [[nodiscard]] bool new_name(const text_at& name, const char* what);
   [[nodiscard]] std::vector<std::string> known_streams() const;
 

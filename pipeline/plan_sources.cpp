@@ -151,7 +151,8 @@ void plan_compiler::read_source(const component& c) {
   read_time(c, s);
   if (!s.needed.empty())
     s.needed[s.time_slot] = true;
-  s.columns = s.fields.size();
+  s.columns = s.fields.size() + meta_columns;
+  s.keep_meta = c.settings.flag("keep_meta");
   for (const auto& t : tables_)
     s.tables.push_back(t.name);
   step_scope scope;
@@ -160,10 +161,10 @@ void plan_compiler::read_source(const component& c) {
   scope.tables = tables_;
   for (std::size_t i = 0; i < s.fields.size(); ++i)
     scope.slots.push_back(i);
-  scope.read.assign(s.fields.size(), false);
   if (c.settings.has("partition_by"))
     s.partition_by = compile_at({c.settings.text("partition_by"), c.settings.where("partition_by")},
                                 scope.environment(), "sources." + s.name + ".partition_by", faults_);
+  scope.meta = s.fields.size(); // from here on: a record has no partition before it is partitioned
   if (auto made = make_codec(s.format, s.fields, std::vector<bool>(s.fields.size(), true));
       !made && s.fields.size() > 0)
     fault(c.settings.where("format"), "sources." + s.name, made.error().text());
@@ -223,11 +224,20 @@ void plan_compiler::read_streams() {
   }
 }
 
+void plan_compiler::note_reads(const step_scope& scope, source_plan& s) {
+  auto fields = s.needed.size();
+  for (std::size_t i = 0; i < scope.read.size(); ++i)
+    if (scope.read[i] && i < fields)
+      s.needed[i] = true;
+    else if (scope.read[i])
+      s.meta.at(i - fields) = true;
+}
+
 void plan_compiler::read_stream(const stream_definition& s, place parent) {
   auto& source = out_->sources[parent.source];
   auto scope = scopes_[parent.source][parent.stream];
   scope.columns = source.columns;
-  scope.read.assign(source.fields.size(), false);
+  scope.read.assign(source.fields.size() + meta_columns, false);
   stream_plan plan;
   plan.name = s.name.text;
   plan.parent = parent.stream;
@@ -251,9 +261,7 @@ void plan_compiler::read_stream(const stream_definition& s, place parent) {
   plan.fields = scope.fields;
   plan.slots = scope.slots;
   source.columns = scope.columns;
-  for (std::size_t i = 0; i < scope.read.size(); ++i)
-    if (scope.read[i])
-      source.needed[i] = true;
+  note_reads(scope, source);
   places_[plan.name] = {parent.source, source.streams.size()};
   stream_text_[parent.source].push_back(std::move(text));
   scopes_[parent.source].push_back(std::move(scope));

@@ -34,7 +34,7 @@ void plan_compiler::read_view(const view_definition& v) {
   }
   auto& source = out_->sources[at->second.source];
   auto scope = scopes_[at->second.source][at->second.stream];
-  scope.read.assign(source.fields.size(), false);
+  scope.read.assign(source.fields.size() + meta_columns, false);
   view_plan out;
   out.name = v.name.text;
   out.stream = at->second.stream;
@@ -45,7 +45,8 @@ void plan_compiler::read_view(const view_definition& v) {
     auto field_at = scope.fields.find(name.text);
     if (!field_at) {
       fault(name.at, path + ".by", "no field \"" + name.text + "\" in " + from,
-            did_you_mean(name.text, known));
+            name.text.starts_with("meta.") ? "make a field of it: `set: {…: '" + name.text + "'}`"
+                                           : did_you_mean(name.text, known));
       continue;
     }
     if (!can_be_key(scope.fields[*field_at].of))
@@ -72,9 +73,7 @@ void plan_compiler::read_view(const view_definition& v) {
     if (argument)
       for (auto slot : argument->slots())
         scope.reads(slot);
-  for (std::size_t i = 0; i < scope.read.size(); ++i)
-    if (scope.read[i])
-      source.needed[i] = true;
+  note_reads(scope, source);
   finish_schema(v, scope, out);
   read_scores(v, out);
   // What affects panes, and what affects rows beyond them.

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,15 +41,17 @@ public:
 
 /// What a step sees while it is compiled, and changes.
 struct step_scope {
-  schema fields;                  ///< of the stream so far; a step adds, replaces or removes fields
-  std::vector<std::size_t> slots; ///< column of the batch of each field
-  std::size_t columns = 0;        ///< columns of the batch so far; new ones get the next numbers
-  std::vector<bool> read;         ///< source columns that somebody reads (grown and set by compile)
+  schema fields;                   ///< of the stream so far; a step adds, replaces or removes fields
+  std::vector<std::size_t> slots;  ///< column of the batch of each field
+  std::size_t columns = 0;         ///< columns of the batch so far; new ones get the next numbers
+  std::optional<std::size_t> meta; ///< the first column of `meta_names`; nothing: there are none here
+  std::vector<bool> read;          ///< columns of fields and metadata that somebody reads
   struct table {
     std::string name;
     schema columns;
   };
   std::vector<table> tables; ///< by number
+  /// A field called `meta` hides the metadata.
   [[nodiscard]] cel::environment environment() const;
   /// Notes that a column is read.
   void reads(std::size_t slot);

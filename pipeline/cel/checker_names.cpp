@@ -144,6 +144,12 @@ typed checker::unknown_name(const node& n, const std::string& text) {
     hint = "expressions read no clock, as a replay must give the same answer; use the event's own time";
   else
     hint = suggest(text, visible_names());
+  std::string below;
+  for (const auto& v : names_.variables)
+    if (v.name.starts_with(text + "."))
+      below += (below.empty() ? "" : ", ") + v.name;
+  if (!below.empty())
+    return fail(n.at, "`" + text + "` is no value by itself", "there is " + below);
   return fail(n.at, "unknown name `" + text + "`", hint);
 }
 
@@ -154,6 +160,16 @@ std::optional<typed> checker::dotted(const node& n) {
     return {};
   auto text = dotted_name(n);
   return text ? lookup(*text, n, base.rooted) : std::nullopt;
+}
+
+/// `has(a.b)` and `a.?b` where `a.b` is a column.
+typed checker::dotted_column(const node& n) {
+  auto head = dotted_name(*n.args[0]);
+  const auto& base = base_of(n);
+  if (!head || base.rooted || find_local(base.name))
+    return {};
+  const auto* v = find_variable(*head + "." + n.name);
+  return v ? use(*v, n, n.test ? op::present : op::optional_slot) : typed{};
 }
 
 /// A selection whose chain begins with `event`: the field of a column. Null code and no fault if it goes on
@@ -167,7 +183,7 @@ typed checker::event_field(const node& n) {
     text = at->name + "." + text;
   if (!is_event(*at))
     return {};
-  if (const auto* v = find_variable(text))
+  if (const auto* v = find_variable(text); v && v->field)
     return use(*v, n, how);
   if (at != n.args[0])
     return {};
@@ -181,6 +197,9 @@ typed checker::select(const node& n) {
   if (!n.test && !n.optional && !n.quoted)
     if (auto t = dotted(n))
       return *t;
+  if (n.test || n.optional)
+    if (auto t = dotted_column(n))
+      return t;
   auto operand = check(*n.args[0]);
   return operand ? field_of(n, std::move(operand)) : typed{};
 }

@@ -42,6 +42,7 @@ private:
   typed select(const node& n);
   typed field_of(const node& n, typed operand);
   typed event_field(const node& n);
+  typed dotted_column(const node& n);
   typed unknown_name(const node& n, const std::string& text);
   typed whole_row(const node& n);
   std::optional<typed> dotted(const node& n);

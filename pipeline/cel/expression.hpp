@@ -22,6 +22,7 @@ struct variable {
   std::string name;
   type of;
   std::size_t slot;
+  bool field = true; ///< of the row: there as `event.<name>` too
 };
 
 /// Names in scope. The whole row is there as `event` too, for `has(event.x)`, `event.?x.orValue(0)`.

@@ -1,3 +1,4 @@
+#include "pipeline/meta.hpp"
 #include "pipeline/steps/steps.hpp"
 
 #include <algorithm>
@@ -26,6 +27,11 @@ cel::environment step_scope::environment() const {
   cel::environment names;
   for (std::size_t i = 0; i < fields.size(); ++i)
     names.variables.push_back({fields[i].name, fields[i].of, slots[i]});
+  auto hides = [](const field& f) { return f.name == "meta" || f.name.starts_with("meta."); };
+  if (!meta || std::ranges::any_of(fields.fields(), hides))
+    return names;
+  for (std::size_t i = 0; i < meta_columns; ++i)
+    names.variables.push_back({std::string{meta_names()[i].name}, meta_names()[i].of, *meta + i, false});
   return names;
 }
 
