@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -58,7 +59,25 @@ def missing():
 QUIET = {"log_level": 0, "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 200}
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def taken(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 class Process:
+    """The broker of a folder, whoever started it."""
+
     def __init__(self, folder, flags=()):
         self.folder = pathlib.Path(folder)
         self.flags = flags
@@ -67,6 +86,28 @@ class Process:
         self.log = self.folder / "broker.log"
         self.pid_file = self.folder / "broker.pid"
         self.child = None
+
+    def start(self, port):
+        """Starts it with one listener, for everybody on this machine, and returns once it answers."""
+        if taken(port):
+            raise Failed(f"port {port} is taken by another program")
+        # The controller stays where the data folder knows it from.
+        controller = int((self.setting("controller.quorum.bootstrap.servers") or ":0").rpartition(":")[2])
+        if controller in (0, port) or taken(controller):
+            controller = free_port()
+        self.configure({"PLAINTEXT": ("PLAINTEXT", port), "CONTROLLER": ("PLAINTEXT", controller)}, {})
+        self.format()
+        self.log.unlink(missing_ok=True)
+        self.spawn()
+        try:
+            self.wait_until_it_answers(self.address())
+        except BaseException:
+            self.end()
+            raise
+
+    def address(self):
+        """Where clients connect: the first listener."""
+        return (self.setting("listeners") or "").partition(",")[0].partition("://")[2]
 
     def configure(self, listeners, properties):
         """`listeners`: name → (protocol, port); the first one is the node's own, CONTROLLER is required."""
