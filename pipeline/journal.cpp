@@ -24,7 +24,7 @@ result<journal_entry> decode_journal_entry(std::string_view bytes) {
   e.time = event_time{microseconds{in.svarint()}};
   e.number = in.varint();
   e.text = std::string{in.text()};
-  if (!in.ok() || !in.at_end() || format != 1 || kind < 1 || kind > 4)
+  if (!in.ok() || !in.at_end() || format != 1 || kind < 1 || kind > 5)
     return error{errc::corrupt, "a journal entry is damaged or from another version"};
   e.kind = static_cast<journal_entry::what>(kind);
   return e;

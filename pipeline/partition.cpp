@@ -15,13 +15,18 @@ namespace tidemill {
 namespace {
 
 constexpr std::size_t piece_bytes = 256u << 10;
+constexpr std::uint8_t core_format = 2;
 constexpr offset no_limit = std::numeric_limits<offset>::max();
 
-/// A record that couldn't become an event, with its place among the others.
+/// A record that couldn't become an event, with its place among the others. No error: it needn't.
 struct refused_record {
   record what;
   error why;
 };
+
+bool is_tombstone(const record& r) noexcept {
+  return r.meta != nullptr && r.meta->tombstone;
+}
 
 } // namespace
 
@@ -56,6 +61,7 @@ struct partition::impl {
   bool ended = false;
   partition_counts counts;
   std::set<offset> skips;
+  std::vector<lost_stretch> lost;
   std::vector<std::unique_ptr<view_feed>> feeds;
 
   // What leads to it.
@@ -82,6 +88,9 @@ struct partition::impl {
     case journal_entry::what::skip:
       skips.insert(e.number);
       break;
+    case journal_entry::what::gap:
+      jump(e.number);
+      break;
     case journal_entry::what::table: {
       auto table = find_table(e.number, e.text);
       if (!table)
@@ -101,6 +110,41 @@ struct partition::impl {
     }
   }
 
+  /// The records below `to` are lost. A log that has been restored may hold them again; they stay lost.
+  void jump(offset to) {
+    if (to <= position)
+      return;
+    counts.lost += to - position;
+    position = to;
+    while (!kept.empty() && kept.front()->end <= to)
+      kept.pop_front();
+    if (!kept.empty() && kept.front()->begin < to) {
+      auto rest = std::make_shared<record_batch>(*kept.front());
+      std::erase_if(rest->records, [&](const record& r) { return r.at < to; });
+      rest->begin = to;
+      kept.front() = std::move(rest);
+    }
+    // What was lost is of a time that is not final yet, and how far it reaches only the next record tells.
+    auto from = guard.watermark();
+    if (lost.empty() || lost.back().until < from)
+      lost.push_back({from, time_max});
+    else
+      lost.back().until = time_max;
+  }
+
+  /// The first record after a gap, at `t`: one before it, further ahead than this, would have made it late.
+  void end_stretch(event_time t) noexcept {
+    if (!lost.empty() && lost.back().until == time_max)
+      lost.back().until = t + source.out_of_order;
+  }
+
+  /// Entries take effect in the order of their offsets. A gap may come before entries of a replay: what lies
+  /// between can't be read again.
+  void note(journal_entry e) {
+    auto after = std::ranges::upper_bound(due, e.at, {}, &journal_entry::at);
+    due.insert(after, std::move(e));
+  }
+
   [[nodiscard]] offset horizon() const noexcept {
     offset h = 0;
     for (const auto& f : feeds)
@@ -115,7 +159,8 @@ struct partition::impl {
     events.partition = id;
     std::vector<decode_failure> failures;
     for (const auto& batch : kept) {
-      auto piece = skips.empty() ? batch : without_skipped(batch, refused);
+      auto plain = skips.empty() && std::ranges::none_of(batch->records, is_tombstone);
+      auto piece = plain ? batch : decodable(batch, refused);
       if (one_by_one && !piece->records.empty())
         at_work = piece->records.front().at; // those before it were decoded when they came
       failures.clear();
@@ -125,12 +170,18 @@ struct partition::impl {
     }
   }
 
-  record_batch_ptr without_skipped(const record_batch_ptr& batch, std::vector<refused_record>& refused) {
+  /// Without the records that the codec must not see.
+  record_batch_ptr decodable(const record_batch_ptr& batch, std::vector<refused_record>& refused) {
     auto rest = std::make_shared<record_batch>(*batch);
     std::erase_if(rest->records, [&](const record& r) {
-      if (!skips.contains(r.at))
+      if (skips.contains(r.at))
+        refused.push_back({r, {errc::poison, "this record stopped its worker repeatedly and was skipped"}});
+      else if (is_tombstone(r) && source.skip_tombstones)
+        refused.push_back({r, {}});
+      else if (is_tombstone(r))
+        refused.push_back({r, {errc::event_missing, "tombstone: the record has no value"}});
+      else
         return false;
-      refused.push_back({r, {errc::poison, "this record stopped its worker repeatedly and was skipped"}});
       return true;
     });
     return rest;
@@ -234,7 +285,9 @@ struct partition::impl {
     if (waits)
       limit = *waits;
     for (const auto& r : refused)
-      if (r.what.at < limit) {
+      if (r.what.at < limit && r.why.code() == errc::none) {
+        ++counts.skipped;
+      } else if (r.what.at < limit) {
         out.refused(output_kind::dead, 0, "decode", r.what, r.why);
         ++counts.dead;
         skips.erase(r.what.at);
@@ -244,8 +297,10 @@ struct partition::impl {
                   {errc::event_future, "its time lies more than " +
                                            format_config_duration(source.max_future) + " in the future"});
     counts.future += future.size();
-    if (!events.selected.empty())
+    if (!events.selected.empty()) {
+      end_stretch(events.times[events.selected.front()]);
       run_streams(events, watermarks);
+    }
     release(limit);
     at_work.reset();
     return !waits;
@@ -284,8 +339,9 @@ struct partition::impl {
       auto limit = due.empty() ? no_limit : due.front().at;
       if (const auto& next = *kept.front(); one_by_one)
         limit = std::min(limit, next.records.empty() ? next.end : next.records.front().end);
-      auto at_end =
-          !due.empty() && due.front().kind == journal_entry::what::end && kept.back()->end >= due.front().at;
+      auto ends = !due.empty() && (due.front().kind == journal_entry::what::end ||
+                                   due.front().kind == journal_entry::what::gap);
+      auto at_end = ends && kept.back()->end >= due.front().at;
       if (!consume(limit, !at_end))
         break;
     }
@@ -325,7 +381,7 @@ std::optional<offset> partition::at_work() const noexcept {
 
 void partition::replay(std::vector<journal_entry> entries) {
   for (auto& e : entries)
-    impl_->due.push_back(std::move(e));
+    impl_->note(std::move(e));
   impl_->take_due();
 }
 
@@ -336,11 +392,12 @@ bool partition::may_enter() const noexcept {
 }
 
 offset partition::entry_offset(journal_entry::what kind) const noexcept {
-  return kind == journal_entry::what::end ? read_position() : impl_->position;
+  auto behind = kind == journal_entry::what::end || kind == journal_entry::what::gap;
+  return behind ? read_position() : impl_->position;
 }
 
 void partition::enter(const journal_entry& e, std::vector<emission>& out) {
-  impl_->due.push_back(e);
+  impl_->note(e);
   impl_->advance(out);
 }
 
@@ -420,6 +477,10 @@ const partition_counts& partition::counts() const noexcept {
   return impl_->counts;
 }
 
+const std::vector<lost_stretch>& partition::lost() const noexcept {
+  return impl_->lost;
+}
+
 const std::vector<std::string>& partition::table_versions() const noexcept {
   return impl_->versions;
 }
@@ -434,7 +495,7 @@ std::size_t partition::panes() const noexcept {
 partition::segments partition::snapshot() {
   auto core = std::make_shared<std::string>();
   byte_writer out{*core};
-  out.u8(1); // format
+  out.u8(core_format);
   impl_->guard.save(out);
   out.u8(impl_->ended ? 1 : 0);
   out.varint(impl_->counts.records);
@@ -453,6 +514,13 @@ partition::segments partition::snapshot() {
   for (std::size_t t = 0; t < impl_->versions.size(); ++t) {
     out.text(impl_->source.tables[t]);
     out.text(impl_->versions[t]);
+  }
+  out.varint(impl_->counts.skipped);
+  out.varint(impl_->counts.lost);
+  out.varint(impl_->lost.size());
+  for (const auto& l : impl_->lost) {
+    out.svarint(l.from.time_since_epoch().count());
+    out.svarint(l.until.time_since_epoch().count());
   }
   segments all{{"core", std::move(core)}};
   for (const auto& f : impl_->feeds)
@@ -487,7 +555,8 @@ status partition::restore(offset at, const segments& saved,
 
 status partition::restore_core(std::string_view bytes, const std::function<bool(const std::string&)>& known) {
   byte_reader in{bytes};
-  if (in.u8() != 1 || !impl_->guard.load(in))
+  auto format = in.u8();
+  if (format < 1 || format > core_format || !impl_->guard.load(in))
     return damaged("core segment");
   impl_->ended = in.u8() != 0;
   impl_->counts.records = in.varint();
@@ -516,6 +585,14 @@ status partition::restore_core(std::string_view bytes, const std::function<bool(
                         {},
                         static_cast<std::uint64_t>(it - impl_->source.tables.begin()),
                         version});
+  }
+  if (format > 1) {
+    impl_->counts.skipped = in.varint();
+    impl_->counts.lost = in.varint();
+    for (auto n = in.varint(); n > 0 && in.ok(); --n) {
+      auto from = event_time{microseconds{in.svarint()}};
+      impl_->lost.push_back({from, event_time{microseconds{in.svarint()}}});
+    }
   }
   if (!in.ok() || !in.at_end())
     return damaged("core segment");

@@ -22,6 +22,7 @@ struct journal_entry {
     table = 2,   ///< table number `number` has version `text` from here on
     skip = 3,    ///< the record at offset `number` killed its worker: dead letter instead
     end = 4,     ///< no record will ever follow: the watermark moves to the end of time
+    gap = 5,     ///< the log begins at `number` now: the records before it are lost
   };
   offset at = 0;
   what kind = what::advance;
@@ -45,8 +46,17 @@ struct partition_counts {
   std::uint64_t records = 0;       ///< read
   std::uint64_t dead = 0;          ///< became dead letters, at any step
   std::uint64_t future = 0;        ///< quarantined
+  std::uint64_t skipped = 0;       ///< tombstones, where they are to be passed over
+  std::uint64_t lost = 0;          ///< offsets that were gone when they were due
   std::vector<std::uint64_t> late; ///< by view
   friend bool operator==(const partition_counts&, const partition_counts&) = default;
+};
+
+/// Event times of records that a gap may have lost: not before `from` for a view without lateness, and not
+/// after `until`.
+struct lost_stretch {
+  event_time from, until;
+  friend bool operator==(const lost_stretch&, const lost_stretch&) = default;
 };
 
 /// A worker as a function: state = f(definition, records below `position()`, journal). No clock, no I/O, no
@@ -80,10 +90,11 @@ public:
   void replay(std::vector<journal_entry> entries);
   /// Whether a *new* entry may be taken now: no link is below its horizon, no old entry is left.
   [[nodiscard]] bool may_enter() const noexcept;
-  /// Where a new entry is bound: the end of the input behind all that was read, all else at `position()`.
+  /// Where a new entry is bound: the end of the input and a gap behind all that was read, all else at
+  /// `position()`.
   [[nodiscard]] offset entry_offset(journal_entry::what kind) const noexcept;
-  /// Takes a new entry. Requires `may_enter()`, `e.at == entry_offset(e.kind)`, and that the entry is in the
-  /// journal already.
+  /// Takes a new entry. Requires `may_enter()` (but for a gap, which is no choice of ours),
+  /// `e.at == entry_offset(e.kind)`, and that the entry is in the journal already.
   void enter(const journal_entry& e, std::vector<emission>& out);
 
   /// Entries read back that have not taken effect yet.
@@ -109,6 +120,8 @@ public:
   /// Whether it is still below the horizon, replaying what was seen before.
   [[nodiscard]] bool replaying() const noexcept;
   [[nodiscard]] const partition_counts& counts() const noexcept;
+  /// Where records were lost to gaps, oldest first; stretches that touch are one.
+  [[nodiscard]] const std::vector<lost_stretch>& lost() const noexcept;
   [[nodiscard]] const std::vector<std::string>& table_versions() const noexcept;
   [[nodiscard]] std::size_t panes() const noexcept;
 

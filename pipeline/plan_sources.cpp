@@ -153,6 +153,8 @@ void plan_compiler::read_source(const component& c) {
     s.needed[s.time_slot] = true;
   s.columns = s.fields.size() + meta_columns;
   s.keep_meta = c.settings.flag("keep_meta");
+  s.skip_tombstones = c.settings.text("tombstones", "dead") == "skip";
+  s.continue_over_gaps = c.settings.text("on_gap", "fail") == "continue";
   for (const auto& t : tables_)
     s.tables.push_back(t.name);
   step_scope scope;
