@@ -1,0 +1,350 @@
+#include "storage/kafka/kafka_source.hpp"
+
+#include "event/hash.hpp"
+#include "storage/kafka/client_fetcher.hpp"
+#include "storage/kafka/commit_metadata.hpp"
+#include "storage/kafka/kafka_client.hpp"
+#include "storage/kafka/kafka_group.hpp"
+#include "storage/kafka/kafka_survey.hpp"
+#include "storage/kafka/partition_numbers.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace tidemill {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds question{2'000}; // to the cluster, while partitions come
+constexpr const char* exchanged =
+    "the topic was deleted and created again, or truncated. To read the new one from "
+    "its start, choose another group and data folder";
+
+// Once it runs nothing ends it but a newer process: rights and passwords may come back as they went.
+status later(const status& s) {
+  if (!s && s.error().code() != errc::fenced)
+    return error{errc::unavailable, s.error().text()};
+  return s;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& w : words)
+    out += (out.empty() ? "" : ",") + w;
+  return out;
+}
+
+class kafka_source final : public record_source {
+public:
+  kafka_source(kafka_source_settings s, partition_numbers numbers)
+      : s_(std::move(s)), numbers_(std::move(numbers)), count_(numbers_.size()), lanes_(count_) {}
+
+  status open(milliseconds wait) override;
+  bool assigns() const noexcept override { return true; }
+  std::uint32_t partitions() const noexcept override { return count_; }
+  std::string identity() const override { return "kafka " + cluster_ + " topics=" + joined(s_.topics); }
+  std::string identity(partition_id p) const override {
+    const auto& at = numbers_[p];
+    return "kafka " + cluster_ + ' ' + at.topic + ' ' + std::to_string(at.number);
+  }
+  bool has_arrival_times() const noexcept override { return true; }
+  offset start(partition_id) override { return 0; }
+
+  status seek(partition_id p, offset at) override { return seek(p, at, std::nullopt); }
+  status seek(partition_id p, offset at, const std::optional<record_mark>& before) override;
+  void release(partition_id p) override;
+  status poll(const std::vector<partition_id>& wanted, std::size_t max_bytes, milliseconds wait,
+              std::vector<polled>& out) override;
+  void wake() noexcept override {
+    std::lock_guard lock{mutex_};
+    if (awake_)
+      fetcher_->wake();
+  }
+  void committed(partition_id p, offset at) noexcept override {
+    std::lock_guard lock{mutex_};
+    committed_[p] = at;
+  }
+  std::vector<source_gauge> gauges() const override;
+  std::uint64_t lag(partition_id p) const override { return fetcher_ ? fetcher_->lag(p) : 0; }
+
+private:
+  struct lane {
+    bool ours = false;               // told so
+    bool reading = false;            // sought, and neither gone nor halted since
+    std::optional<offset> end;       // of the log when it was assigned; nothing after the first seek
+    offset wanted = 0;               // by the last seek
+    std::optional<record_mark> mark; // yet to be compared
+  };
+
+  status make_fetcher();
+  void apply(const std::vector<kafka_group::change>& changes, std::vector<polled>& out);
+  status resolve(std::vector<polled>& out);
+  void pass_commits();
+  void check(std::size_t from, std::vector<polled>& out);
+  bool check(polled& what);
+  bool check(partition_id p, const record_batch_ptr& batch, polled& what);
+  [[nodiscard]] std::string name_of(partition_id p) const {
+    return "partition " + std::to_string(numbers_[p].number) + " of topic " + numbers_[p].topic;
+  }
+
+  kafka_source_settings s_;
+  partition_numbers numbers_;
+  std::uint32_t count_; // as of `open`
+  std::vector<lane> lanes_;
+  std::string cluster_;
+  std::vector<polled> said_;             // by a seek
+  std::vector<topic_partition> pending_; // assigned, and nobody knows of it
+  bool grown_ = false;                   // and told so
+  mutable std::mutex mutex_;             // guards the next two
+  std::map<partition_id, offset> committed_;
+  bool awake_ = false; // `fetcher_` and `group_` are there
+  std::unique_ptr<fetcher> fetcher_;
+  std::unique_ptr<kafka_group> group_; // its threads wake the fetcher, so it ends first
+};
+
+status kafka_source::open(milliseconds wait) {
+  auto instance = "tidemill-" + s_.store_id + '-';
+  if (!group_) {
+    TIDEMILL_TRY(group_, kafka_group::make({.client = s_.client,
+                                            .topics = s_.topics,
+                                            .group = s_.group,
+                                            .instance = instance + s_.name,
+                                            .session = s_.session,
+                                            .metadata = to_metadata({s_.store_id, s_.store_name}),
+                                            .event = [this] { wake(); }}));
+  }
+  auto& client = group_->client();
+  TIDEMILL_TRY(cluster_, cluster_id(client, wait));
+  TIDEMILL_TRY(auto there, find_partitions(client, s_.topics, wait));
+  TIDEMILL_CHECK(check_group(client, s_.group, instance, std::max(wait, milliseconds{1'000})));
+  TIDEMILL_CHECK(numbers_.add(there));
+  count_ = numbers_.size();
+  lanes_.assign(count_, {});
+  TIDEMILL_CHECK(make_fetcher());
+  {
+    std::lock_guard lock{mutex_};
+    awake_ = true;
+  }
+  return group_->join();
+}
+
+status kafka_source::make_fetcher() {
+  fetcher::settings f{.read_ahead = s_.read_ahead, .read_committed = s_.read_committed, .meta = s_.meta};
+  TIDEMILL_TRY(fetcher_, make_client_fetcher(s_.client, f, count_));
+  return {};
+}
+
+status kafka_source::seek(partition_id p, offset at, const std::optional<record_mark>& before) {
+  auto& part = lanes_[to_index(p)];
+  auto end = std::exchange(part.end, std::nullopt);
+  if (before && end && before->at >= *end) {
+    fetcher_->forget(p);
+    part.reading = false;
+    said_.emplace_back(polled_halted{p, name_of(p) + ": its log ends at offset " + std::to_string(*end) +
+                                            ", before the record at " + std::to_string(before->at) +
+                                            " that was read already; " + exchanged});
+    return {};
+  }
+  part.wanted = at;
+  part.mark = before;
+  part.reading = true;
+  // The marked record is read again, and what follows it is what is wanted.
+  return fetcher_->seek(p, numbers_[p], before ? before->at : at);
+}
+
+void kafka_source::release(partition_id p) {
+  fetcher_->forget(p);
+  pass_commits();
+  lanes_[to_index(p)] = {};
+  group_->release(numbers_[p]);
+}
+
+status kafka_source::poll(const std::vector<partition_id>& wanted, std::size_t max_bytes, milliseconds wait,
+                          std::vector<polled>& out) {
+  auto before = out.size();
+  std::move(said_.begin(), said_.end(), std::back_inserter(out));
+  said_.clear();
+  pass_commits();
+  std::vector<kafka_group::change> changes;
+  auto group = group_->serve(changes);
+  apply(changes, out);
+  if (!group && group.error().code() == errc::fenced)
+    return group;
+  if (group)
+    group = resolve(out);
+  auto from = out.size();
+  std::vector<partition_id> reading;
+  std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(reading),
+               [&](partition_id p) { return to_index(p) < count_ && lanes_[to_index(p)].reading; });
+  auto busy = from > before || !group;
+  auto fetched = fetcher_->poll(reading, max_bytes, busy ? milliseconds{0} : wait, out);
+  check(from, out);
+  if (out.size() > before)
+    return {};
+  return later(group ? fetched : group);
+}
+
+void kafka_source::apply(const std::vector<kafka_group::change>& changes, std::vector<polled>& out) {
+  std::uint32_t unknown = 0;
+  for (const auto& [what, at] : changes) {
+    auto p = numbers_.find(at);
+    if (what == kafka_group::change::kind::assigned) {
+      if (p)
+        pending_.push_back(at);
+      else
+        ++unknown;
+      continue;
+    }
+    std::erase(pending_, at);
+    if (!p || !lanes_[to_index(*p)].ours) {
+      group_->release(at);
+      continue;
+    }
+    auto lost = what == kafka_group::change::kind::lost;
+    fetcher_->forget(*p);
+    lanes_[to_index(*p)].reading = false;
+    if (lost)
+      lanes_[to_index(*p)] = {};
+    out.emplace_back(polled_revoked{*p, lost});
+  }
+  if (unknown > 0 && !std::exchange(grown_, true))
+    out.emplace_back(polled_grown{count_ + unknown});
+}
+
+/// Asks what must be known of newly assigned partitions before anybody is told of them.
+status kafka_source::resolve(std::vector<polled>& out) {
+  if (pending_.empty())
+    return {};
+  auto& client = group_->client();
+  TIDEMILL_TRY(auto commits, committed_offsets(client, pending_, question));
+  TIDEMILL_TRY(auto starts, find_offsets(client, pending_, s_.start, question));
+  TIDEMILL_TRY(auto ends,
+               find_offsets(client, pending_, {.kind = kafka_start::from::latest, .time = {}}, question));
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    auto p = *numbers_.find(pending_[i]);
+    auto holder = commits[i] ? parse_metadata(commits[i]->metadata) : std::nullopt;
+    if (holder && holder->store != s_.store_id) {
+      out.emplace_back(polled_halted{p, name_of(p) + " belongs to another data folder, " + holder->name +
+                                            ", which has read it up to offset " +
+                                            std::to_string(commits[i]->at) +
+                                            ": go on there, share that folder, choose another group, or "
+                                            "delete the offsets of group " +
+                                            s_.group});
+      continue;
+    }
+    lanes_[to_index(p)] = {};
+    lanes_[to_index(p)].ours = true;
+    lanes_[to_index(p)].end = ends[i];
+    out.emplace_back(polled_assigned{p, starts[i]});
+  }
+  pending_.clear();
+  return {};
+}
+
+void kafka_source::pass_commits() {
+  std::map<partition_id, offset> all;
+  {
+    std::lock_guard lock{mutex_};
+    all.swap(committed_);
+  }
+  for (auto [p, at] : all)
+    if (to_index(p) < count_ && lanes_[to_index(p)].ours)
+      group_->commit(numbers_[p], at);
+}
+
+/// Compares marks, and takes out what the fetcher brought for that only.
+void kafka_source::check(std::size_t from, std::vector<polled>& out) {
+  auto kept = out.begin() + static_cast<std::ptrdiff_t>(from);
+  for (auto it = kept; it != out.end(); ++it) {
+    if (!check(*it))
+      continue;
+    if (kept != it)
+      *kept = std::move(*it);
+    ++kept;
+  }
+  out.erase(kept, out.end());
+}
+
+bool kafka_source::check(polled& what) {
+  if (auto* batch = std::get_if<record_batch_ptr>(&what)) {
+    auto p = (*batch)->partition;
+    return !lanes_[to_index(p)].mark || check(p, *batch, what);
+  }
+  if (auto* gap = std::get_if<polled_gap>(&what)) {
+    auto& part = lanes_[to_index(gap->partition)];
+    part.reading = false;
+    if (!part.mark.has_value())
+      return true;
+    part.mark.reset();
+    gap->wanted = part.wanted;
+    if (gap->available > part.wanted)
+      return true;
+    // The marked record is gone, but nothing that is wanted.
+    part.reading = true;
+    if (auto again = fetcher_->seek(gap->partition, numbers_[gap->partition], part.wanted); !again)
+      what = polled_halted{gap->partition, again.error().text()};
+    else
+      return false;
+  }
+  if (auto* halted = std::get_if<polled_halted>(&what))
+    lanes_[to_index(halted->partition)].reading = false;
+  return true;
+}
+
+/// The first batch after a seek with a mark. False: nothing of it is wanted.
+bool kafka_source::check(partition_id p, const record_batch_ptr& batch, polled& what) {
+  auto& part = lanes_[to_index(p)];
+  const auto& all = batch->records;
+  if (all.empty() && batch->end <= part.mark->at)
+    return false;
+  auto mark = *std::exchange(part.mark, std::nullopt);
+  if (!all.empty() && all.front().at == mark.at && hash64(all.front().bytes) != mark.hash) {
+    fetcher_->forget(p);
+    part.reading = false;
+    what = polled_halted{p, name_of(p) + ": the record at offset " + std::to_string(mark.at) +
+                                " is not the one that was read there; " + exchanged};
+    return true;
+  }
+  auto first = std::find_if(all.begin(), all.end(), [&](const record& r) { return r.at >= part.wanted; });
+  if (first == all.end() && batch->end <= part.wanted)
+    return false;
+  auto rest = std::make_shared<record_batch>(*batch);
+  rest->records.assign(first, all.end());
+  rest->begin = std::max(batch->begin, part.wanted);
+  what = record_batch_ptr{std::move(rest)};
+  return true;
+}
+
+std::vector<source_gauge> kafka_source::gauges() const {
+  if (!group_)
+    return {};
+  auto& client = group_->client();
+  std::vector<source_gauge> out{
+      {"broker_up", "1 while a broker answers, else 0.", client.up() ? 1.0 : 0.0},
+      {"throttle_ms", "The newest delay that a broker imposed on us.",
+       static_cast<double>(client.throttle().count())},
+      {"rebalances", "How often partitions came or went.", static_cast<double>(group_->rebalances())},
+      {"assigned_partitions", "Partitions that are ours.", static_cast<double>(group_->assigned())},
+      {"commit_failures", "Commits of offsets that the group refused.",
+       static_cast<double>(group_->commit_failures())}};
+  if (fetcher_) {
+    auto more = fetcher_->gauges();
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  return out;
+}
+
+} // namespace
+
+result<std::unique_ptr<record_source>> make_kafka_source(kafka_source_settings s) {
+  if (s.client.brokers.empty() || s.topics.empty() || s.group.empty() || s.store_id.empty())
+    return error{errc::config_invalid, "brokers, topics, a group and the id of a store are needed"};
+  TIDEMILL_TRY(auto numbers, partition_numbers::open(s.state_folder / (s.name + ".partitions")));
+  return std::unique_ptr<record_source>{std::make_unique<kafka_source>(std::move(s), std::move(numbers))};
+}
+
+} // namespace tidemill

@@ -1,0 +1,259 @@
+#include "storage/kafka/kafka_survey.hpp"
+
+#include "storage/kafka/handles.hpp"
+#include "storage/kafka/kafka_client.hpp"
+#include "storage/kafka/kafka_errors.hpp"
+
+#include <algorithm>
+#include <regex.h>
+
+namespace tidemill {
+namespace {
+
+using std::chrono::milliseconds;
+
+using metadata_ptr = std::unique_ptr<const rd_kafka_metadata_t, kafka_deleter<rd_kafka_metadata_destroy>>;
+
+int to_ms(milliseconds wait) {
+  return static_cast<int>(std::max<milliseconds::rep>(wait.count(), 1));
+}
+
+/// A pattern as the library reads it: a POSIX extended one.
+class topic_pattern {
+public:
+  explicit topic_pattern(const std::string& text)
+      : ok_(::regcomp(&compiled_, text.c_str(), REG_EXTENDED | REG_NOSUB) == 0) {}
+  ~topic_pattern() {
+    if (ok_)
+      ::regfree(&compiled_);
+  }
+  topic_pattern(const topic_pattern&) = delete;
+  topic_pattern& operator=(const topic_pattern&) = delete;
+  [[nodiscard]] bool matches(const char* topic) const {
+    return ok_ && ::regexec(&compiled_, topic, 0, nullptr, 0) == 0;
+  }
+
+private:
+  regex_t compiled_{};
+  bool ok_;
+};
+
+// The metadata of one topic, or of all.
+result<metadata_ptr> fetch_metadata(kafka_client& client, rd_kafka_topic_t* topic, milliseconds wait) {
+  const rd_kafka_metadata_t* found = nullptr;
+  auto failed = rd_kafka_metadata(client.handle(), topic == nullptr ? 1 : 0, topic, &found, to_ms(wait));
+  if (failed) {
+    client.serve(milliseconds{0});
+    TIDEMILL_CHECK(client.state());
+    return kafka_error(failed, "broker " + client.brokers() + " lists no topics");
+  }
+  return metadata_ptr{found};
+}
+
+void append(const rd_kafka_metadata_topic_t& topic, std::vector<topic_partition>& out) {
+  std::vector<std::int32_t> numbers;
+  for (int i = 0; i < topic.partition_cnt; ++i)
+    numbers.push_back(topic.partitions[i].id);
+  std::sort(numbers.begin(), numbers.end());
+  for (auto number : numbers)
+    out.push_back({topic.topic, number});
+}
+
+status append_topic(kafka_client& client, const std::string& name, milliseconds wait,
+                    std::vector<topic_partition>& out) {
+  kafka_topic topic{rd_kafka_topic_new(client.handle(), name.c_str(), nullptr)};
+  if (!topic)
+    return kafka_error(rd_kafka_last_error(), "topic " + name);
+  TIDEMILL_TRY(auto found, fetch_metadata(client, topic.get(), wait));
+  if (found->topic_cnt < 1)
+    return error{errc::unavailable, "topic " + name + ": " + client.brokers() + " says nothing of it"};
+  const auto& t = found->topics[0];
+  switch (t.err) {
+  case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+  case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    return error{errc::unavailable,
+                 "topic " + name + " does not exist on " + client.brokers() + ": create it, or fix `topics`"};
+  case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    return error{errc::refused, "topic " + name + " may not be read: give our user the right READ on it"};
+  default:
+    if (t.partition_cnt == 0)
+      return kafka_error(t.err ? t.err : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, "topic " + name);
+  }
+  append(t, out);
+  return {};
+}
+
+status append_matching(kafka_client& client, const std::string& text, milliseconds wait,
+                       std::vector<topic_partition>& out) {
+  topic_pattern pattern{text};
+  TIDEMILL_TRY(auto found, fetch_metadata(client, nullptr, wait));
+  std::vector<const rd_kafka_metadata_topic_t*> matching;
+  for (int i = 0; i < found->topic_cnt; ++i)
+    if (pattern.matches(found->topics[i].topic))
+      matching.push_back(&found->topics[i]);
+  if (matching.empty())
+    return error{errc::unavailable,
+                 "no topic on " + client.brokers() + " matches " + text + ": create one, or fix `topics`"};
+  std::sort(matching.begin(), matching.end(),
+            [](const auto* a, const auto* b) { return std::string_view{a->topic} < b->topic; });
+  for (const auto* topic : matching)
+    append(*topic, out);
+  return {};
+}
+
+// What makes a member's presence a reason to stay out.
+status check_members(const rd_kafka_ConsumerGroupDescription_t& group, const std::string& name,
+                     const std::string& ours) {
+  auto n = rd_kafka_ConsumerGroupDescription_member_count(&group);
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto* member = rd_kafka_ConsumerGroupDescription_member(&group, i);
+    const auto* instance = rd_kafka_MemberDescription_group_instance_id(member);
+    std::string_view id = instance != nullptr ? instance : "";
+    if (id.starts_with(ours))
+      continue;
+    auto who = std::string{rd_kafka_MemberDescription_client_id(member)} + " on " +
+               rd_kafka_MemberDescription_host(member);
+    if (id.starts_with("tidemill-"))
+      return error{errc::refused, "group " + name + " is in use by " + who +
+                                      "; it holds another data folder: stop it, share its folder for a "
+                                      "standby, or choose another group"};
+    return error{errc::refused, "group " + name + " is in use by " + who +
+                                    ", another program: its partitions would be shared with it; stop it, or "
+                                    "choose another group"};
+  }
+  return {};
+}
+
+kafka_partitions to_list(const std::vector<topic_partition>& partitions, std::int64_t at) {
+  auto list = make_kafka_partitions(partitions.size());
+  for (const auto& p : partitions)
+    rd_kafka_topic_partition_list_add(list.get(), p.topic.c_str(), p.number)->offset = at;
+  return list;
+}
+
+// The answers, in the order of the questions; the library may sort them.
+std::vector<const rd_kafka_topic_partition_t*> in_order(const rd_kafka_topic_partition_list_t& answers,
+                                                        const std::vector<topic_partition>& asked) {
+  std::vector<const rd_kafka_topic_partition_t*> out;
+  for (const auto& p : asked)
+    out.push_back(rd_kafka_topic_partition_list_find(&answers, p.topic.c_str(), p.number));
+  return out;
+}
+
+} // namespace
+
+result<std::string> cluster_id(kafka_client& client, milliseconds wait) {
+  constexpr milliseconds step{100};
+  auto until = std::chrono::steady_clock::now() + wait;
+  for (;;) {
+    auto id =
+        take_kafka_text(client.handle(), rd_kafka_clusterid(client.handle(), to_ms(std::min(wait, step))));
+    if (!id.empty())
+      return id;
+    client.serve(milliseconds{0});
+    auto now = client.state();
+    if (!now && now.error().code() != errc::unavailable)
+      return now.error(); // at once: waiting doesn't help
+    if (std::chrono::steady_clock::now() < until)
+      continue;
+    return now ? error{errc::unavailable, "broker " + client.brokers() + " does not answer yet"}
+               : now.error();
+  }
+}
+
+bool is_topic_pattern(const std::string& topic) noexcept {
+  return topic.starts_with('^');
+}
+
+result<std::vector<topic_partition>>
+find_partitions(kafka_client& client, const std::vector<std::string>& topics, milliseconds wait) {
+  std::vector<topic_partition> out;
+  for (const auto& topic : topics)
+    TIDEMILL_CHECK(is_topic_pattern(topic) ? append_matching(client, topic, wait, out)
+                                           : append_topic(client, topic, wait, out));
+  return out;
+}
+
+status check_group(kafka_client& client, const std::string& group, const std::string& ours,
+                   milliseconds wait) {
+  auto* rk = client.handle();
+  kafka_queue queue{rd_kafka_queue_new(rk)};
+  kafka_admin_options options{rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS)};
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), to_ms(wait), nullptr, 0);
+  const char* name = group.c_str();
+  rd_kafka_DescribeConsumerGroups(rk, &name, 1, options.get(), queue.get());
+  kafka_event answer{rd_kafka_queue_poll(queue.get(), to_ms(wait + milliseconds{1'000}))};
+  auto doing = "group " + group + " can't be looked at";
+  if (!answer)
+    return error{errc::unavailable, doing + ": no answer"};
+  if (auto failed = rd_kafka_event_error(answer.get()))
+    return kafka_error(failed, doing);
+  const auto* all = rd_kafka_event_DescribeConsumerGroups_result(answer.get());
+  std::size_t n = 0;
+  const auto* groups = all != nullptr ? rd_kafka_DescribeConsumerGroups_result_groups(all, &n) : nullptr;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (const auto* failed = rd_kafka_ConsumerGroupDescription_error(groups[i])) {
+      // Kafka 4 says so of a group that is new; older ones call it dead.
+      if (rd_kafka_error_code(failed) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+        continue;
+      return kafka_error(rd_kafka_error_code(failed), doing);
+    }
+    TIDEMILL_CHECK(check_members(*groups[i], group, ours));
+  }
+  return {};
+}
+
+result<std::vector<offset>> find_offsets(kafka_client& client, const std::vector<topic_partition>& partitions,
+                                         const kafka_start& at, milliseconds wait) {
+  // The protocol's own values for "first" and "next" are asked for like times.
+  auto time = at.kind == kafka_start::from::earliest ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING}
+              : at.kind == kafka_start::from::latest
+                  ? std::int64_t{RD_KAFKA_OFFSET_END}
+                  : std::chrono::ceil<milliseconds>(at.time).time_since_epoch().count();
+  auto list = to_list(partitions, time);
+  if (auto failed = rd_kafka_offsets_for_times(client.handle(), list.get(), to_ms(wait)))
+    return kafka_error(failed, "broker " + client.brokers() + " says no offsets");
+  std::vector<offset> out;
+  std::vector<topic_partition> behind; // all records are older
+  std::vector<std::size_t> places;     // of those
+  for (const auto* p : in_order(*list, partitions)) {
+    if (p->err)
+      return kafka_error(p->err,
+                         "offsets of partition " + std::to_string(p->partition) + " of topic " + p->topic);
+    if (p->offset < 0) {
+      behind.push_back({p->topic, p->partition});
+      places.push_back(out.size());
+    }
+    out.push_back(p->offset < 0 ? 0 : static_cast<offset>(p->offset));
+  }
+  if (behind.empty())
+    return out;
+  if (at.kind != kafka_start::from::time)
+    return error{errc::unavailable,
+                 "broker " + client.brokers() + " says no offset of topic " + behind[0].topic};
+  TIDEMILL_TRY(auto ends,
+               find_offsets(client, behind, {.kind = kafka_start::from::latest, .time = {}}, wait));
+  for (std::size_t i = 0; i < places.size(); ++i)
+    out[places[i]] = ends[i];
+  return out;
+}
+
+result<std::vector<std::optional<group_offset>>>
+committed_offsets(kafka_client& client, const std::vector<topic_partition>& partitions, milliseconds wait) {
+  auto list = to_list(partitions, RD_KAFKA_OFFSET_INVALID);
+  if (auto failed = rd_kafka_committed(client.handle(), list.get(), to_ms(wait)))
+    return kafka_error(failed, "the group's offsets can't be read");
+  std::vector<std::optional<group_offset>> out;
+  for (const auto* p : in_order(*list, partitions)) {
+    if (p->err)
+      return kafka_error(p->err, "the group's offset of topic " + std::string{p->topic});
+    if (p->offset < 0)
+      out.emplace_back();
+    else
+      out.push_back(group_offset{static_cast<offset>(p->offset),
+                                 {static_cast<const char*>(p->metadata), p->metadata_size}});
+  }
+  return out;
+}
+
+} // namespace tidemill
