@@ -34,6 +34,7 @@ LIBRARIES = {
     "Boost.Beast and Asio": (["boost/beast", "boost/asio"], ["http"]),
     "hiredis": (["hiredis/"], ["storage/redis"]),
     "libmaxminddb": (["maxminddb"], ["storage/tables"]),
+    "librdkafka": (["librdkafka/"], ["storage/kafka"]),
     "RE2": (["re2/"], ["pipeline/cel"]),
     "simdjson": (["simdjson"], ["event"]),
     "xxHash": (["xxh"], ["event"]),
