@@ -35,6 +35,7 @@ LIBRARIES = {
     "hiredis": (["hiredis/"], ["storage/redis"]),
     "libmaxminddb": (["maxminddb"], ["storage/tables"]),
     "librdkafka": (["librdkafka/"], ["storage/kafka"]),
+    "zlib, snappy, lz4 and zstd": (["zlib.h", "snappy", "lz4", "zstd"], ["storage/kafka"]),
     "RE2": (["re2/"], ["pipeline/cel"]),
     "simdjson": (["simdjson"], ["event"]),
     "xxHash": (["xxh"], ["event"]),
