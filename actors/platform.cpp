@@ -12,6 +12,7 @@
 #include "http/server.hpp"
 #include "http/spec.hpp"
 #include "pipeline/row_filter.hpp"
+#include "storage/log/data_layout.hpp"
 #include "storage/log/data_lock.hpp"
 
 #include <caf/actor_system.hpp>
@@ -106,12 +107,13 @@ std::string describe(const plan& p, const std::filesystem::path& data) {
   for (const auto& s : p.sinks)
     out += "sink " + s.settings.name.text + ": " + s.settings.type + '\n';
   std::error_code ignored;
-  if (data.empty() || !std::filesystem::exists(data / "checkpoints", ignored))
+  auto state = data.empty() ? data : current_state_folder(data);
+  if (state.empty() || !std::filesystem::exists(state / "checkpoints", ignored))
     return out + "state: none yet, everything starts empty\n";
-  auto store = checkpoint_store::open(data / "checkpoints");
+  auto store = checkpoint_store::open(state / "checkpoints");
   if (!store)
     return out + "state: " + store.error().text() + '\n';
-  auto report = check_state(p, data, **store);
+  auto report = check_state(p, state, **store);
   for (const auto& [what, sentences] :
        {std::pair{"restored", &report.restored}, {"new", &report.fresh}, {"lost", &report.lost}})
     for (const auto& s : *sentences)

@@ -1,5 +1,7 @@
 #include "storage/disk_file.hpp"
 
+#include "storage/generation.hpp"
+
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -35,10 +37,32 @@ std::string remedy(const std::filesystem::path& path, int number) {
   }
 }
 
+/// The generation folder that the path goes through, if that is gone; else empty.
+std::filesystem::path taken_generation(const std::filesystem::path& path) {
+  std::filesystem::path folder;
+  for (const auto& part : path) {
+    folder /= part;
+    if (!parse_generation(part.string()))
+      continue;
+    struct stat s {};
+    return ::stat(folder.c_str(), &s) != 0 && (errno == ENOENT || errno == ESTALE) ? folder
+                                                                                   : std::filesystem::path{};
+  }
+  return {};
+}
+
+error fenced_error(std::string_view doing, const std::filesystem::path& path) {
+  return {errc::fenced, "can't " + std::string{doing} + " " + path.string() +
+                            ": another process has taken over the data folder"};
+}
+
 } // namespace
 
 error disk_error(std::string_view doing, const std::filesystem::path& path, int number) {
   auto is_full = number == ENOSPC || number == EDQUOT || number == EFBIG;
+  auto is_missing = number == ENOENT || number == ENOTDIR || number == ESTALE;
+  if (is_missing && !taken_generation(path).empty())
+    return fenced_error(doing, path);
   return {is_full ? errc::full : errc::io, "can't " + std::string{doing} + " " + path.string() + ": " +
                                                std::generic_category().message(number) +
                                                remedy(path, number)};
@@ -129,6 +153,18 @@ result<std::uint64_t> disk_file::size() const {
   return static_cast<std::uint64_t>(s.st_size);
 }
 
+status disk_file::check_place() const {
+  struct stat mine {
+  }, there{};
+  if (::fstat(fd_, &mine) != 0)
+    return disk_error("look at", path_, errno);
+  if (::stat(path_.c_str(), &there) != 0)
+    return disk_error("find", path_, errno);
+  if (mine.st_ino != there.st_ino || mine.st_dev != there.st_dev)
+    return error{errc::io, path_.string() + " was replaced by another file while it was open"};
+  return {};
+}
+
 status sync_folder(const std::filesystem::path& folder) {
   auto name = folder.empty() ? std::filesystem::path{"."} : folder;
   int fd = ::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -146,6 +182,8 @@ status create_folder(const std::filesystem::path& folder) {
   std::error_code failed;
   if (std::filesystem::is_directory(folder, failed))
     return {};
+  if (parse_generation(folder.filename().string()))
+    return fenced_error("create folder", folder);
   auto parent = folder.parent_path();
   if (!parent.empty() && parent != folder)
     TIDEMILL_CHECK(create_folder(parent));

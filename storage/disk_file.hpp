@@ -12,7 +12,8 @@ namespace tidemill {
 
 /// An open file: owns the descriptor, remembers its path for error texts, loops over partial transfers and
 /// interrupted calls. Every error names the file and, where there is one, the remedy: no space or quota left
-/// → `full`, everything else → `io`. Calls at explicit positions; not tied to a thread.
+/// → `full`, the data folder was taken over by another process → `fenced`, everything else → `io`. Calls at
+/// explicit positions; not tied to a thread.
 class disk_file {
 public:
   disk_file() = default;
@@ -35,6 +36,9 @@ public:
   /// fdatasync: contents and length survive a power loss.
   status sync() const;
   [[nodiscard]] result<std::uint64_t> size() const;
+  /// Whether the path still leads to this file. If not, what is written goes nowhere: `fenced` if another
+  /// process has taken over, else `io`.
+  status check_place() const;
 
   [[nodiscard]] int descriptor() const noexcept { return fd_; }
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
@@ -48,10 +52,12 @@ private:
   std::filesystem::path path_;
 };
 
-/// `can't <doing> <path>: <reason>` and the remedy, of an errno.
+/// `can't <doing> <path>: <reason>` and the remedy, of an errno. A file that is missing because its data
+/// folder has another holder now (generation.hpp) is `fenced`.
 [[nodiscard]] error disk_error(std::string_view doing, const std::filesystem::path& path, int number);
 
-/// Creates a folder and its parents; the entries are durable.
+/// Creates a folder and its parents; the entries are durable. Never creates a `generation` folder: one that
+/// was taken away must not come back (`fenced`).
 status create_folder(const std::filesystem::path& folder);
 /// Makes the entries of a folder (created, renamed, removed files) durable.
 status sync_folder(const std::filesystem::path& folder);

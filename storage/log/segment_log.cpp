@@ -78,8 +78,10 @@ struct segment_log::impl {
   [[nodiscard]] std::filesystem::path file(std::uint64_t first) const { return folder / segment_name(first); }
 
   error breaks(const error& why) {
-    broken =
-        error{errc::io, why.text() + "; the log in " + folder.string() + " stops here: restart the program"};
+    auto taken = why.code() == errc::fenced;
+    broken = taken ? why
+                   : error{errc::io, why.text() + "; the log in " + folder.string() +
+                                         " stops here: restart the program"};
     return *broken;
   }
 
@@ -176,6 +178,10 @@ status segment_log::impl::sync() {
     return {};
   if (auto synced = last.sync(); !synced)
     return breaks(synced.error());
+  // Durable is also what nobody reads, if the file was taken away. Seen here still in place, the records are
+  // part of what the next holder takes.
+  if (auto found = last.check_place(); !found)
+    return breaks(found.error());
   durable = true;
   return {};
 }

@@ -43,6 +43,7 @@ public:
   /// Appends many with as few writes as possible; all or none. Returns the first position.
   [[nodiscard]] result<std::uint64_t> append(const std::vector<std::string_view>& records);
   /// Makes all appended records durable (fdatasync of the segment, fsync of the folder when it changed).
+  /// Errors: `io`; `fenced` if another process has taken the log over: it may or may not see the records.
   status sync();
   /// Starts a new segment; the next record is its first.
   status roll();

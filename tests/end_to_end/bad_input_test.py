@@ -68,7 +68,7 @@ class Refused(support.Case):
         self.assertEqual(code, 78, said)
         for word in words:
             self.assertIn(word, said)
-        self.assertFalse((p.data / "checkpoints").exists(), "nothing was begun")
+        self.assertFalse((p.state / "checkpoints").exists(), "nothing was begun")
 
     def line_of(self, text, part):
         line = text[:text.index(part)].count("\n") + 1
@@ -195,7 +195,7 @@ class Damaged(support.Case):
         return sum(row["state"] == "sealed" for row in p.rows("users", window="all")["rows"])
 
     def manifests(self, p):
-        return sorted((p.data / "checkpoints").glob("*/*.manifest"))
+        return sorted((p.state / "checkpoints").glob("*/*.manifest"))
 
     def ends_right(self, p):
         p.write(yaml())
@@ -208,7 +208,7 @@ class Damaged(support.Case):
             if pattern == "manifest":
                 damaged = self.manifests(p)[-1]
             else:  # one that the older checkpoint doesn't need
-                damaged = max((p.data / "checkpoints").glob("*/*.segment"), key=lambda f: f.stat().st_mtime_ns)
+                damaged = max((p.state / "checkpoints").glob("*/*.segment"), key=lambda f: f.stat().st_mtime_ns)
             flip(damaged, 0.5)
             self.ends_right(p)
             self.assertIn(damaged.name, p.said(), "a warning that names the file")
@@ -226,7 +226,7 @@ class Damaged(support.Case):
 
     def test_a_damaged_view_log_is_refused(self):
         p = self.killed_midway()
-        (log,) = (p.data / "views").glob("users/*/*.seg")
+        (log,) = (p.state / "views").glob("users/*/*.seg")
         flip(log, 0.1)
         self.assertEqual(p.run("--exit-at-end"), 1, p.said())
         self.assertIn(log.name, p.said())
@@ -241,7 +241,7 @@ class Damaged(support.Case):
         out = self.folder / "rows.ndjson"
         support.wait_for(lambda: p.said(), lambda: self.sealed(p) == rows and out.read_bytes() == self.wanted)
         self.assertEqual(p.terminate(), 0, p.said())
-        (log,) = (p.data / "views").glob("users/*/*.seg")
+        (log,) = (p.state / "views").glob("users/*/*.seg")
         flip(log, 0.9)
         self.assertEqual(p.run(), 1, "the loss was passed over")
         self.assertIn("the log of view users has lost windows that were final", p.said())
@@ -249,7 +249,7 @@ class Damaged(support.Case):
 
     def test_a_damaged_journal_is_refused_or_harmless(self):
         p = self.killed_midway()
-        for journal in (p.data / "journal").glob("*/*/*.seg"):
+        for journal in (p.state / "journal").glob("*/*/*.seg"):
             flip(journal, 0.8)
         p.write(yaml())
         code = p.run("--exit-at-end")

@@ -115,6 +115,13 @@ class Pipeline:
         self.runs = 0
         self.write(yaml)
 
+    @property
+    def state(self):
+        """The folder with the live state; another one after each start."""
+        def numbers(tree):
+            return int(tree.parent.name.split(".")[1]), int(tree.name.split(".")[1])
+        return max(self.data.glob("state.*.*/tree.*"), key=numbers, default=self.data / "none")
+
     def write(self, yaml):
         self.file.write_text(yaml)
 
