@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ struct outgoing_event {
   event_id id;
   std::string json;
   std::string_view stream = {}; ///< the name of its stream, which lives as long as the pipeline's plan
+  std::optional<std::string> key = {}; ///< of the record, where the sink asks for one
 };
 
 /// Events of one partition up to an offset. `upto` moves also when there are no events.

@@ -1,0 +1,236 @@
+#include "storage/kafka/sink_topic.hpp"
+
+#include "storage/kafka/handles.hpp"
+#include "storage/kafka/kafka_errors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+namespace tidemill {
+namespace {
+
+using clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds slice{500};
+
+int milliseconds_until(clock::time_point end) {
+  auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - clock::now()).count();
+  return static_cast<int>(std::max<std::int64_t>(left, 1));
+}
+
+/// Why nobody answers, as far as the client knows.
+error silence(kafka_client& client, std::string_view doing) {
+  client.serve(std::chrono::milliseconds{0});
+  if (auto known = client.state(); !known)
+    return known.error();
+  return {errc::unavailable, std::string{doing} + ": no answer from " + client.brokers()};
+}
+
+std::string asking_for(const std::string& topic) {
+  return "asking for topic " + topic;
+}
+
+error no_topic(kafka_client& client, const std::string& topic) {
+  return {errc::unavailable, "topic " + topic + " does not exist at " + client.brokers() +
+                                 "; create it, and the sink goes on by itself"};
+}
+
+result<std::size_t> count_partitions(kafka_client& client, const std::string& topic, clock::time_point end) {
+  kafka_topic handle{rd_kafka_topic_new(client.handle(), topic.c_str(), nullptr)};
+  if (!handle)
+    return kafka_error(rd_kafka_last_error(), asking_for(topic));
+  for (;;) {
+    const rd_kafka_metadata_t* answer = nullptr;
+    auto wait = std::min(milliseconds_until(end), static_cast<int>(slice.count()));
+    auto failed = rd_kafka_metadata(client.handle(), 0, handle.get(), &answer, wait);
+    std::unique_ptr<const rd_kafka_metadata_t, kafka_deleter<rd_kafka_metadata_destroy>> owner{answer};
+    client.serve(std::chrono::milliseconds{0});
+    auto topic_error = failed == RD_KAFKA_RESP_ERR_NO_ERROR && answer->topic_cnt == 1
+                           ? answer->topics[0].err
+                           : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (topic_error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+      return no_topic(client, topic);
+    if (topic_error != RD_KAFKA_RESP_ERR_NO_ERROR && topic_error != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
+      return kafka_error(topic_error, asking_for(topic));
+    if (failed == RD_KAFKA_RESP_ERR_NO_ERROR && answer->topic_cnt == 1 && answer->topics[0].partition_cnt > 0)
+      return static_cast<std::size_t>(answer->topics[0].partition_cnt);
+    if (auto known = client.state(); !known && known.error().code() != errc::unavailable)
+      return known.error();
+    if (clock::now() >= end)
+      return silence(client, asking_for(topic));
+  }
+}
+
+/// Waits for the answer to an admin request.
+result<kafka_event> answer_of(kafka_client& client, rd_kafka_queue_t* queue, clock::time_point end,
+                              const std::string& doing) {
+  for (;;) {
+    auto wait = std::min(milliseconds_until(end), static_cast<int>(slice.count()));
+    kafka_event answer{rd_kafka_queue_poll(queue, wait)};
+    client.serve(std::chrono::milliseconds{0});
+    if (answer && rd_kafka_event_error(answer.get()) == RD_KAFKA_RESP_ERR_NO_ERROR)
+      return answer;
+    if (answer) {
+      auto number = rd_kafka_event_error(answer.get());
+      if (number == RD_KAFKA_RESP_ERR__TIMED_OUT || number == RD_KAFKA_RESP_ERR__TRANSPORT)
+        return silence(client, doing);
+      return error{kafka_code(number), doing + ": " + rd_kafka_event_error_string(answer.get())};
+    }
+    if (clock::now() >= end)
+      return silence(client, doing);
+  }
+}
+
+kafka_admin_options options_for(kafka_client& client, rd_kafka_admin_op_t op, clock::time_point end) {
+  kafka_admin_options options{rd_kafka_AdminOptions_new(client.handle(), op)};
+  std::array<char, 256> text{};
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), milliseconds_until(end), text.data(), text.size());
+  return options;
+}
+
+/// `max.message.bytes`. Nothing if it is not told: it only makes batches small enough beforehand.
+std::optional<std::size_t> ask_longest_batch(kafka_client& client, const std::string& topic,
+                                             clock::time_point end) {
+  auto options = options_for(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, end);
+  std::unique_ptr<rd_kafka_ConfigResource_t, kafka_deleter<rd_kafka_ConfigResource_destroy>> of{
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str())};
+  kafka_queue queue{rd_kafka_queue_new(client.handle())};
+  auto* one = of.get();
+  rd_kafka_DescribeConfigs(client.handle(), &one, 1, options.get(), queue.get());
+  auto answer = answer_of(client, queue.get(), end, asking_for(topic));
+  if (!answer)
+    return {};
+  std::size_t resources = 0;
+  const auto** found = rd_kafka_DescribeConfigs_result_resources(
+      rd_kafka_event_DescribeConfigs_result(answer->get()), &resources);
+  if (resources != 1)
+    return {};
+  std::size_t entries = 0;
+  const auto** all = rd_kafka_ConfigResource_configs(found[0], &entries);
+  for (std::size_t i = 0; i < entries; ++i) {
+    const auto* value = rd_kafka_ConfigEntry_value(all[i]);
+    if (std::string_view{rd_kafka_ConfigEntry_name(all[i])} != "max.message.bytes" || value == nullptr)
+      continue;
+    std::size_t bytes = 0;
+    std::from_chars(value, value + std::strlen(value), bytes);
+    return bytes > 0 ? std::optional{bytes} : std::nullopt;
+  }
+  return {};
+}
+
+/// The offsets themselves mean nothing: tools show 0.
+kafka_partitions metadata_offsets(const std::string& topic, const std::vector<std::string>& texts) {
+  auto out = make_kafka_partitions(texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    auto* p = rd_kafka_topic_partition_list_add(out.get(), topic.c_str(), static_cast<std::int32_t>(i));
+    p->offset = 0;
+    p->metadata = std::malloc(texts[i].size()); // the list frees it
+    p->metadata_size = texts[i].size();
+    std::memcpy(p->metadata, texts[i].data(), texts[i].size());
+  }
+  return out;
+}
+
+/// Texts of one group, as the first error or by partition. True: some are of a transaction under way.
+result<bool> take_texts(const rd_kafka_event_t* answer, const std::string& doing,
+                        std::vector<std::string>& texts) {
+  std::size_t groups = 0;
+  const auto** all = rd_kafka_ListConsumerGroupOffsets_result_groups(
+      rd_kafka_event_ListConsumerGroupOffsets_result(const_cast<rd_kafka_event_t*>(answer)), &groups);
+  if (groups != 1)
+    return error{errc::unavailable, doing + ": the answer has no group"};
+  if (const auto* failed = rd_kafka_group_result_error(all[0]))
+    return error{kafka_code(rd_kafka_error_code(failed)), doing + ": " + rd_kafka_error_string(failed)};
+  const auto* list = rd_kafka_group_result_partitions(all[0]);
+  auto pending = false;
+  for (int i = 0; list != nullptr && i < list->cnt; ++i) {
+    const auto& p = list->elems[i];
+    if (p.err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
+      pending = true;
+    else if (p.err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return kafka_error(p.err, doing);
+    else if (p.partition >= 0 && static_cast<std::size_t>(p.partition) < texts.size() &&
+             p.metadata != nullptr)
+      texts[static_cast<std::size_t>(p.partition)].assign(static_cast<const char*>(p.metadata),
+                                                          p.metadata_size);
+  }
+  return pending;
+}
+
+} // namespace
+
+result<sink_topic> ask_topic(kafka_client& client, const std::string& topic,
+                             std::chrono::milliseconds patience) {
+  auto end = clock::now() + patience;
+  TIDEMILL_TRY(auto partitions, count_partitions(client, topic, end));
+  return sink_topic{partitions, ask_longest_batch(client, topic, end)};
+}
+
+result<std::vector<std::string>> read_metadata(kafka_client& client, const std::string& group,
+                                               const std::string& topic, std::size_t partitions,
+                                               std::chrono::milliseconds patience) {
+  auto doing = "reading the progress of group " + group;
+  auto end = clock::now() + patience;
+  auto wanted = make_kafka_partitions(partitions);
+  for (std::size_t i = 0; i < partitions; ++i)
+    rd_kafka_topic_partition_list_add(wanted.get(), topic.c_str(), static_cast<std::int32_t>(i));
+  std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
+                  kafka_deleter<rd_kafka_ListConsumerGroupOffsets_destroy>>
+      request{rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), wanted.get())};
+  for (;;) {
+    auto options = options_for(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, end);
+    kafka_failure{rd_kafka_AdminOptions_set_require_stable_offsets(options.get(), 1)};
+    kafka_queue queue{rd_kafka_queue_new(client.handle())};
+    auto* one = request.get();
+    rd_kafka_ListConsumerGroupOffsets(client.handle(), &one, 1, options.get(), queue.get());
+    TIDEMILL_TRY(auto answer, answer_of(client, queue.get(), end, doing));
+    std::vector<std::string> texts(partitions);
+    TIDEMILL_TRY(auto pending, take_texts(answer.get(), doing, texts));
+    if (!pending)
+      return texts;
+    if (clock::now() >= end)
+      return error{errc::unavailable, doing + ": a transaction is still under way"};
+    std::this_thread::sleep_for(std::chrono::milliseconds{10}); // its markers are being written
+  }
+}
+
+status write_metadata(kafka_client& client, const std::string& group, const std::string& topic,
+                      const std::vector<std::string>& texts, std::chrono::milliseconds patience) {
+  auto doing = "committing the progress of group " + group;
+  auto end = clock::now() + patience;
+  auto offsets = metadata_offsets(topic, texts);
+  std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t,
+                  kafka_deleter<rd_kafka_AlterConsumerGroupOffsets_destroy>>
+      request{rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), offsets.get())};
+  auto options = options_for(client, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, end);
+  kafka_queue queue{rd_kafka_queue_new(client.handle())};
+  auto* one = request.get();
+  rd_kafka_AlterConsumerGroupOffsets(client.handle(), &one, 1, options.get(), queue.get());
+  TIDEMILL_TRY(auto answer, answer_of(client, queue.get(), end, doing));
+  std::size_t groups = 0;
+  const auto** all = rd_kafka_AlterConsumerGroupOffsets_result_groups(
+      rd_kafka_event_AlterConsumerGroupOffsets_result(answer.get()), &groups);
+  if (groups != 1)
+    return error{errc::unavailable, doing + ": the answer has no group"};
+  if (const auto* failed = rd_kafka_group_result_error(all[0]))
+    return error{kafka_code(rd_kafka_error_code(failed)), doing + ": " + rd_kafka_error_string(failed)};
+  const auto* list = rd_kafka_group_result_partitions(all[0]);
+  for (int i = 0; list != nullptr && i < list->cnt; ++i)
+    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return kafka_error(list->elems[i].err, doing);
+  return {};
+}
+
+rd_kafka_error_s* send_metadata(kafka_client& client, const std::string& group, const std::string& topic,
+                                const std::vector<std::string>& texts, std::chrono::milliseconds patience) {
+  auto offsets = metadata_offsets(topic, texts);
+  std::unique_ptr<rd_kafka_consumer_group_metadata_t, kafka_deleter<rd_kafka_consumer_group_metadata_destroy>>
+      of{rd_kafka_consumer_group_metadata_new(group.c_str())};
+  return rd_kafka_send_offsets_to_transaction(client.handle(), offsets.get(), of.get(),
+                                              static_cast<int>(patience.count()));
+}
+
+} // namespace tidemill
