@@ -2,6 +2,16 @@
 
 namespace tidemill {
 
+void source_board::gauges(std::vector<source_gauge> now) {
+  std::lock_guard lock{mutex_};
+  gauges_ = std::move(now);
+}
+
+std::vector<source_gauge> source_board::gauges() const {
+  std::lock_guard lock{mutex_};
+  return gauges_;
+}
+
 void board::problem(const std::string& place, std::string text) {
   std::lock_guard lock{mutex_};
   if (text.empty())

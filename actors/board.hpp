@@ -2,6 +2,7 @@
 
 #include "event/ids.hpp"
 #include "event/time.hpp"
+#include "storage/record_source.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,9 @@ struct partition_board {
   std::atomic<std::uint64_t> records{0}, dead{0}, future{0}, late{0}, panes{0}, restarts{0}, checkpoint{0};
   std::atomic<std::int64_t> last_record{0}; ///< steady clock, nanoseconds: when the source last brought one
   std::atomic<bool> replaying{true}, ended{false}, idle{false}, held_back{false}, running{false};
+  std::atomic<bool> assigned{true};    ///< ours to read; false while another process has it
+  std::atomic<bool> halted{false};     ///< can't go on without a person; the reason is among the problems
+  std::atomic<std::uint64_t> start{0}; ///< where it begins if there is no checkpoint
   /// The records one of which has just stopped the worker, for finding the poisonous one. Equal: none.
   std::atomic<std::uint64_t> applying_from{0}, applying_to{0};
 
@@ -30,9 +35,23 @@ struct partition_board {
   }
 };
 
+/// Its partitions are made before `known` is set and never after: until then only who makes them may look.
 struct source_board {
   std::string name;
   std::vector<std::unique_ptr<partition_board>> partitions;
+  std::atomic<bool> known{false};
+
+  /// For those who look from outside: none while they are not known.
+  [[nodiscard]] std::span<const std::unique_ptr<partition_board>> shown() const noexcept {
+    return known.load(std::memory_order_acquire) ? std::span{partitions}
+                                                 : std::span<const std::unique_ptr<partition_board>>{};
+  }
+  void gauges(std::vector<source_gauge> now);
+  [[nodiscard]] std::vector<source_gauge> gauges() const;
+
+private:
+  mutable std::mutex mutex_;
+  std::vector<source_gauge> gauges_;
 };
 
 struct view_board {
@@ -51,7 +70,8 @@ struct sink_board {
   std::atomic<std::uint64_t> epoch{0}, offset{0}; ///< of a mirror: its position
 };
 
-/// Everything that status pages show. Problems are sentences by place; a place has at most one.
+/// Everything that status pages show; its vectors are filled before anybody looks. Problems are sentences by
+/// place; a place has at most one.
 class board {
 public:
   std::vector<std::unique_ptr<source_board>> sources;

@@ -210,10 +210,10 @@ std::filesystem::path base_folder(const definition& d) {
 }
 
 result<made_source> make_source(const source_plan& s, const std::filesystem::path& base,
-                                const std::filesystem::path& data) {
-  auto made = s.settings.type == "file"       ? make_file(s, base, data)
-              : s.settings.type == "generate" ? make_generate(s, data)
-                                              : make_http(s, data);
+                                const data_directory& data) {
+  auto made = s.settings.type == "file"       ? make_file(s, base, data.path())
+              : s.settings.type == "generate" ? make_generate(s, data.path())
+                                              : make_http(s, data.path());
   if (!made)
     return made.error().in("sources." + s.name);
   return made;

@@ -3,6 +3,7 @@
 #include "event/table.hpp"
 #include "pipeline/plan.hpp"
 #include "storage/event_sink.hpp"
+#include "storage/log/data_lock.hpp"
 #include "storage/log/dead_letter_log.hpp"
 #include "storage/log/ingest_log.hpp"
 #include "storage/record_source.hpp"
@@ -22,14 +23,14 @@ namespace tidemill {
 /// Where a pipeline's relative paths start: the folder of its file.
 [[nodiscard]] std::filesystem::path base_folder(const definition& d);
 
-/// A source as configured; `ingest` is set for `http`. `data` is the data folder.
+/// A source as configured; `ingest` is set for `http`.
 struct made_source {
   std::unique_ptr<record_source> source;
   std::shared_ptr<ingest_log> ingest;
   partitioner partition_by; ///< of `http`: where an accepted record goes
 };
 [[nodiscard]] result<made_source> make_source(const source_plan& s, const std::filesystem::path& base,
-                                              const std::filesystem::path& data);
+                                              const data_directory& data);
 
 /// A table's versions; `folder` keeps copies.
 [[nodiscard]] std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,

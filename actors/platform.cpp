@@ -12,6 +12,7 @@
 #include "http/server.hpp"
 #include "http/spec.hpp"
 #include "pipeline/row_filter.hpp"
+#include "storage/disk_file.hpp"
 #include "storage/log/data_layout.hpp"
 #include "storage/log/data_lock.hpp"
 
@@ -22,6 +23,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <set>
 #include <thread>
@@ -123,6 +125,10 @@ std::string describe(const plan& p, const std::filesystem::path& data) {
 
 struct platform::impl {
   impl(std::shared_ptr<const plan> p, run_settings s) : all(std::move(p)), settings(std::move(s)) {}
+  ~impl() {
+    starter = {};   // it uses all that follows
+    server.reset(); // its answers, too
+  }
 
   std::shared_ptr<const plan> all;
   run_settings settings;
@@ -149,7 +155,16 @@ struct platform::impl {
   std::map<std::string, std::pair<int, std::vector<std::string>>>
       needed_tables; ///< by checkpoint key; saver only
   std::atomic<double> events_per_second{0};
-  mutable std::jthread meter;
+
+  /// Where the start is; `starter` goes on behind `waiting`.
+  enum class phase : std::uint8_t { starting, waiting, running, failed };
+  std::condition_variable phase_changed;
+  phase now = phase::starting;
+  error start_failure;
+  std::atomic<bool> data_open{false}; ///< `data` and what lies in it may be used by others than the starter
+  std::atomic<bool> running{false};   ///< actors are there
+  std::atomic<bool> grown{false};     ///< a source has more partitions than we were built for
+  std::jthread starter;
 
   [[nodiscard]] const options& engine() const { return all->written.engine; }
 
@@ -160,11 +175,16 @@ struct platform::impl {
     failed = true;
   }
 
+  void enter(phase p, error why = {});
   status open_data();
-  status open_sources();
+  void make_boards();
+  status open_sources(const std::stop_token& stop);
+  status open_source(std::size_t s, const std::stop_token& stop);
+  status start_engine(const std::stop_token& stop);
   status choose_epoch();
   status start_http();
   void start_actors();
+  [[nodiscard]] source_runner::listener listener_of(std::size_t s);
   void serve();
   std::size_t add(std::vector<supervised>& children, supervised child);
   void add_saver(std::vector<supervised>& children);
@@ -213,29 +233,20 @@ status platform::impl::open_data() {
   return {};
 }
 
-status platform::impl::open_sources() {
-  std::uint32_t base = 0;
-  TIDEMILL_TRY(auto sources_folder, data->subfolder("sources"));
+void platform::impl::enter(phase p, error why) {
+  {
+    std::lock_guard lock{mutex};
+    now = p;
+    start_failure = std::move(why);
+  }
+  phase_changed.notify_all();
+}
+
+/// What is shown, as far as the plan tells; partitions come when their sources are open.
+void platform::impl::make_boards() {
   for (const auto& s : all->sources) {
-    TIDEMILL_TRY(auto made, make_source(s, base_folder(all->written), data->path()));
-    auto shown = std::make_unique<source_board>();
-    shown->name = s.name;
-    for (std::uint32_t p = 0; p < made.source->partitions(); ++p)
-      shown->partitions.push_back(std::make_unique<partition_board>());
-    for (std::uint32_t p = 0; p < made.source->partitions(); ++p) {
-      std::vector<std::string> warnings;
-      TIDEMILL_TRY(auto saved, checkpoints->load(checkpoint_key(s.name, p), warnings));
-      if (saved && saved->source != made.source->identity())
-        return error{errc::mismatch, "sources." + s.name + ": the checkpoint in " + data->path().string() +
-                                         " belongs to another input (" + saved->source + ", now " +
-                                         made.source->identity() + "); use another --data folder"};
-    }
-    boards->sources.push_back(std::move(shown));
-    sink_base.push_back(base);
-    base += made.source->partitions();
-    opened.push_back(std::move(made.source));
-    ingests.push_back(std::move(made.ingest));
-    routes.push_back(std::move(made.partition_by));
+    boards->sources.push_back(std::make_unique<source_board>());
+    boards->sources.back()->name = s.name;
   }
   for (std::size_t s = 0; s < all->sources.size(); ++s)
     for (std::size_t v = 0; v < all->sources[s].views.size(); ++v) {
@@ -253,6 +264,61 @@ status platform::impl::open_sources() {
   for (const auto& s : all->sources) {
     boards->sinks.push_back(std::make_unique<sink_board>());
     boards->sinks.back()->name = s.name + " dead letters";
+  }
+  opened.resize(all->sources.size());
+  ingests.resize(all->sources.size());
+  routes.resize(all->sources.size());
+}
+
+/// Waits for what the source needs, however long that takes, and says so meanwhile.
+status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
+  const auto& source = all->sources[s];
+  const auto place = "sources." + source.name;
+  auto& shown = *boards->sources[s];
+  TIDEMILL_TRY(auto made, make_source(source, base_folder(all->written), *data));
+  for (auto tries = 0;; ++tries) {
+    auto there = made.source->open(std::chrono::milliseconds{500});
+    if (there)
+      break;
+    if (there.error().code() != errc::unavailable)
+      return there.error().in(place);
+    boards->problem(place, there.error().text());
+    if (tries >= 1)
+      enter(phase::waiting);
+    for (int i = 0; i < 10 && !stop.stop_requested(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    if (stop.stop_requested())
+      return error{errc::unavailable, "stopped while it waited for " + place};
+  }
+  boards->problem(place, "");
+  for (std::uint32_t p = 0; p < made.source->partitions(); ++p) {
+    shown.partitions.push_back(std::make_unique<partition_board>());
+    if (made.source->assigns())
+      shown.partitions[p]->assigned = false;
+    else
+      shown.partitions[p]->start = made.source->start(static_cast<partition_id>(p));
+    std::vector<std::string> warnings;
+    TIDEMILL_TRY(auto saved, checkpoints->load(checkpoint_key(source.name, p), warnings));
+    auto identity = made.source->identity(static_cast<partition_id>(p));
+    if (saved && saved->source != identity)
+      return error{errc::mismatch, place + ": the checkpoint in " + data->path().string() +
+                                       " belongs to another input (" + saved->source + ", now " + identity +
+                                       "); use another --data folder"};
+  }
+  opened[s] = std::move(made.source);
+  ingests[s] = std::move(made.ingest);
+  routes[s] = std::move(made.partition_by);
+  shown.known.store(true, std::memory_order_release);
+  return {};
+}
+
+status platform::impl::open_sources(const std::stop_token& stop) {
+  std::uint32_t base = 0;
+  TIDEMILL_TRY(auto sources_folder, data->subfolder("sources"));
+  for (std::size_t s = 0; s < all->sources.size(); ++s) {
+    TIDEMILL_CHECK(open_source(s, stop));
+    sink_base.push_back(base);
+    base += opened[s]->partitions();
   }
   return {};
 }
@@ -441,8 +507,8 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
       fixed.partition = id;
       fixed.arrival_times = opened[s]->has_arrival_times();
       fixed.key = checkpoint_key(source.name, p);
-      fixed.identity = opened[s]->identity();
-      fixed.start = opened[s]->start(id);
+      fixed.identity = opened[s]->identity(id);
+      fixed.assigned = opened[s]->assigns();
       fixed.journal = data->path() / "journal" / source.name / std::to_string(p);
       fixed.checkpoints = checkpoints.get();
       fixed.sink_base = sink_base[s];
@@ -453,12 +519,15 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
       fixed.flush = milliseconds_of(engine().time("flush", std::chrono::milliseconds{100}));
       fixed.checkpoint = milliseconds_of(engine().time("checkpoint", std::chrono::seconds{5}));
       fixed.status = boards;
-      fixed.ready = [this, s, id](worker_actor to, offset at) { runners[s]->route(id, std::move(to), at); };
+      fixed.ready = [this, s, id](worker_actor to, offset at, std::optional<record_mark> before) {
+        runners[s]->route(id, std::move(to), at, before);
+      };
+      fixed.committed = [this, s, id](offset at) { runners[s]->committed(id, at); };
       fixed.release = [this, s, id](offset upto) {
         if (ingests[s])
           (void)ingests[s]->release(id, upto); // a failure costs space, not safety
       };
-      supervised child{"worker " + fixed.key, supervised::kind::worker, s, p, {}, {}};
+      supervised child{"worker " + fixed.key, supervised::kind::worker, s, p, {}, {}, fixed.assigned};
       child.start = [this, fixed, s, sinks](caf::event_based_actor* parent, std::uint64_t incarnation,
                                             const suspects& suspected) {
         auto setup = fixed;
@@ -500,8 +569,9 @@ void platform::impl::start_actors() {
     runner.bytes = std::max<std::int64_t>(256 << 10, engine().integer("memory", 256 << 20) / partitions);
     runner.max_lead = source.max_lead;
     runner.aligned = source.partition_by.has_value();
-    runners.push_back(std::make_unique<source_runner>(std::move(opened[s]), runner, boards, s,
-                                                      [this](const error& e) { fail(e.text()); }));
+    runner.skip_gaps = source.settings.settings.text("on_gap") == "continue";
+    runners.push_back(
+        std::make_unique<source_runner>(std::move(opened[s]), runner, boards, s, listener_of(s)));
   }
   auto threads = static_cast<std::size_t>(engine().integer("threads", 0));
   config = std::make_unique<system_config>(threads > 0 ? threads
@@ -512,11 +582,32 @@ void platform::impl::start_actors() {
                                 milliseconds_of(restart.time("max", std::chrono::seconds{30})),
                                 milliseconds_of(restart.time("reset_after", std::chrono::seconds{10})),
                                 static_cast<std::uint32_t>(restart.integer("max_failures", 5))};
-  supervisor_setup setup{std::move(children), limits, boards,
-                         [this](std::string why) { fail(std::move(why)); }};
+  supervisor_setup setup{
+      std::move(children), limits, boards, [this](std::string why) { fail(std::move(why)); },
+      [this](std::size_t s, std::size_t p) { runners[s]->release(static_cast<partition_id>(p)); }};
+  supervising = system->spawn(supervisor, std::move(setup));
   for (auto& r : runners)
     r->start();
-  supervising = system->spawn(supervisor, std::move(setup));
+}
+
+/// What a source's thread tells goes to the supervisor.
+source_runner::listener platform::impl::listener_of(std::size_t s) {
+  auto number = static_cast<std::uint64_t>(s);
+  source_runner::listener l;
+  l.failed = [this](const error& e) { fail(e.text()); };
+  l.assigned = [this, number](partition_id p) {
+    caf::anon_send(supervising, atom::assigned_v, number, std::uint64_t{to_index(p)});
+  };
+  l.revoked = [this, number](partition_id p, bool lost) {
+    caf::anon_send(supervising, atom::revoked_v, number, std::uint64_t{to_index(p)}, lost);
+  };
+  l.halted = [this, number](partition_id p, std::string why) {
+    if (settings.exit_at_end) // there will be no end
+      fail("partition " + all->sources[number].name + "/" + std::to_string(to_index(p)) + ": " + why);
+    caf::anon_send(supervising, atom::halted_v, number, std::uint64_t{to_index(p)}, std::move(why));
+  };
+  l.grown = [this](std::uint32_t) { grown = true; };
+  return l;
 }
 
 void platform::impl::serve() {
@@ -529,14 +620,18 @@ void platform::impl::serve() {
                                return compile_row_filter(*schema, where);
                              }});
   for (std::size_t s = 0; s < all->sources.size(); ++s) {
-    if (!ingests[s])
+    if (all->sources[s].settings.type != "http")
       continue;
     served_source source;
     source.name = all->sources[s].name;
     source.max_body =
         static_cast<std::size_t>(all->sources[s].settings.settings.integer("max_body", 16 << 20));
-    source.append = [log = ingests[s], route = routes[s], one_at_a_time = std::make_shared<std::mutex>()](
+    source.append = [this, s, one_at_a_time = std::make_shared<std::mutex>()](
                         const std::vector<std::string_view>& records) -> result<ingest_receipt> {
+      if (!boards->sources[s]->known.load(std::memory_order_acquire))
+        return error{errc::unavailable, "the pipeline is starting, or this process is a standby"};
+      const auto& log = ingests[s];
+      const auto& route = routes[s];
       std::vector<ingest_log::incoming> incoming;
       {
         std::lock_guard lock{*one_at_a_time}; // a route keeps buffers
@@ -558,11 +653,12 @@ void platform::impl::serve() {
   content.dead_letters_json = [this](std::string_view stream, std::size_t limit) {
     std::string out = "{\"dead_letters\":[";
     auto first = true;
-    for (const auto& json : dead_letters->newest(stream, limit)) {
-      out += first ? "" : ",";
-      first = false;
-      out += json;
-    }
+    if (data_open)
+      for (const auto& json : dead_letters->newest(stream, limit)) {
+        out += first ? "" : ",";
+        first = false;
+        out += json;
+      }
     return out + "]}\n";
   };
   content.metrics = [this] { return metrics_text(all->written.name, *boards, server->count()); };
@@ -573,12 +669,14 @@ void platform::impl::serve() {
 std::uint64_t platform::impl::events() const {
   std::uint64_t n = 0;
   for (const auto& s : boards->sources)
-    for (const auto& p : s->partitions)
+    for (const auto& p : s->shown())
       n += p->records;
   return n;
 }
 
 bool platform::impl::finished() const {
+  if (!running)
+    return false;
   for (const auto& s : boards->sources)
     for (const auto& p : s->partitions)
       if (!p->ended)
@@ -599,6 +697,7 @@ bool platform::impl::finished() const {
 }
 
 std::string platform::impl::shut_down() {
+  starter = {}; // asks it to stop, and waits
   for (auto& r : runners)
     r->stop();
   if (supervising) {
@@ -634,28 +733,47 @@ std::string platform::impl::shut_down() {
 platform::platform(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
 
 platform::~platform() {
-  if (impl_ && impl_->system)
+  if (impl_)
     (void)impl_->shut_down();
+}
+
+/// What may take long: the first time that a broker is reached, or another process gives way.
+status platform::impl::start_engine(const std::stop_token& stop) {
+  TIDEMILL_CHECK(open_sources(stop));
+  TIDEMILL_CHECK(choose_epoch());
+  start_actors();
+  running = true;
+  enter(phase::running);
+  auto before = events();
+  while (!stop.stop_requested()) {
+    for (int tenth = 0; tenth < 10 && !stop.stop_requested(); ++tenth)
+      std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    auto after = events();
+    events_per_second = static_cast<double>(after - std::min(before, after));
+    before = after;
+  }
+  return {};
 }
 
 result<std::unique_ptr<platform>> platform::start(std::shared_ptr<const plan> p, const run_settings& s) {
   auto i = std::make_unique<impl>(std::move(p), s);
   TIDEMILL_CHECK(i->open_data());
-  TIDEMILL_CHECK(i->open_sources());
+  i->data_open = true;
+  i->make_boards();
   TIDEMILL_CHECK(i->start_http());
-  TIDEMILL_CHECK(i->choose_epoch());
-  i->start_actors();
   i->serve();
-  i->meter = std::jthread{[raw = i.get()](const std::stop_token& stop) {
-    auto before = raw->events();
-    while (!stop.stop_requested()) {
-      for (int tenth = 0; tenth < 10 && !stop.stop_requested(); ++tenth)
-        std::this_thread::sleep_for(std::chrono::milliseconds{100});
-      auto after = raw->events();
-      raw->events_per_second = static_cast<double>(after - std::min(before, after));
-      before = after;
-    }
+  i->starter = std::jthread{[raw = i.get()](const std::stop_token& stop) {
+    auto started = raw->start_engine(stop);
+    if (started || stop.stop_requested())
+      return;
+    raw->fail(started.error().text());
+    raw->enter(impl::phase::failed, started.error());
   }};
+  std::unique_lock lock{i->mutex};
+  i->phase_changed.wait(lock, [&] { return i->now != impl::phase::starting; });
+  if (i->now == impl::phase::failed)
+    return i->start_failure;
+  lock.unlock();
   return std::unique_ptr<platform>{new platform{std::move(i)}};
 }
 
@@ -672,7 +790,7 @@ progress platform::now() const {
   progress p;
   p.watermark = time_max;
   for (const auto& s : impl_->boards->sources)
-    for (const auto& b : s->partitions) {
+    for (const auto& b : s->shown()) {
       p.events += b->records;
       p.late += b->late;
       p.dead += b->dead;
@@ -686,7 +804,11 @@ progress platform::now() const {
 }
 
 bool platform::done() const {
-  return impl_->failed || (impl_->settings.exit_at_end && impl_->finished());
+  return impl_->failed || impl_->grown || (impl_->settings.exit_at_end && impl_->finished());
+}
+
+bool platform::outgrown() const {
+  return impl_->grown && !impl_->failed;
 }
 
 std::string platform::stop() {

@@ -40,8 +40,9 @@ struct progress {
 /// no CAF.
 class platform {
 public:
-  /// Takes the data folder, restores, starts. Errors as of the parts, with their place: `locked`, `corrupt`,
-  /// `mismatch`, `address_in_use`, `io`…
+  /// Takes the data folder, restores, starts. What a source needs may be away: then it returns and waits in
+  /// the background, not ready, with the reason among the problems. Errors as of the parts, with their place:
+  /// `locked`, `corrupt`, `mismatch`, `address_in_use`, `io`…
   [[nodiscard]] static result<std::unique_ptr<platform>> start(std::shared_ptr<const plan> p,
                                                                const run_settings& s);
   ~platform();
@@ -51,6 +52,8 @@ public:
   [[nodiscard]] progress now() const;
   /// Whether it has ended by itself: at the end of its input, or because it failed.
   [[nodiscard]] bool done() const;
+  /// It has ended because a source has more partitions now: start it again after `stop`.
+  [[nodiscard]] bool outgrown() const;
   /// Stops sources, flushes, saves; within `engine.shutdown`. Returns why the pipeline failed, empty if it
   /// did not.
   [[nodiscard]] std::string stop();

@@ -16,9 +16,9 @@ constexpr std::chrono::milliseconds poll_wait{20}, longest_backoff{2'000};
 } // namespace
 
 source_runner::source_runner(std::unique_ptr<record_source> source, settings s, std::shared_ptr<board> shared,
-                             std::size_t shown, std::function<void(error)> failed)
-    : source_(std::move(source)), s_(s), status_(std::move(shared)), shown_(shown),
-      failed_(std::move(failed)), lanes_(source_->partitions()), orders_(source_->partitions()) {}
+                             std::size_t shown, listener l)
+    : source_(std::move(source)), s_(s), status_(std::move(shared)), shown_(shown), listener_(std::move(l)),
+      lanes_(source_->partitions()), orders_(source_->partitions()) {}
 
 source_runner::~source_runner() {
   stop();
@@ -37,10 +37,14 @@ void source_runner::stop() {
     thread_.join();
 }
 
-void source_runner::route(partition_id p, worker_actor to, offset at) {
+void source_runner::release(partition_id p) {
+  route(p, worker_actor{}, 0, std::nullopt);
+}
+
+void source_runner::route(partition_id p, worker_actor to, offset at, std::optional<record_mark> before) {
   {
     std::lock_guard lock{mutex_};
-    orders_[to_index(p)] = order{std::move(to), at};
+    orders_[to_index(p)] = order{std::move(to), at, before};
   }
   wake_->fetch_add(1);
   wake_->notify_all();
@@ -60,7 +64,21 @@ status source_runner::take_orders() {
   for (std::size_t p = 0; p < orders.size(); ++p) {
     if (!orders[p])
       continue;
-    TIDEMILL_CHECK(source_->seek(static_cast<partition_id>(p), orders[p]->at));
+    auto id = static_cast<partition_id>(p);
+    if (!orders[p]->to) {
+      lanes_[p] = {};
+      source_->release(id);
+      continue;
+    }
+    if (source_->assigns() && !shown(p).assigned)
+      continue; // taken away meanwhile; its worker is about to hear of it
+    if (auto sought = source_->seek(id, orders[p]->at, orders[p]->before); !sought) {
+      std::lock_guard lock{mutex_};
+      for (auto q = p; q < orders.size(); ++q) // again later, unless there is a newer order
+        if (orders[q] && !orders_[q])
+          orders_[q] = std::move(orders[q]);
+      return sought;
+    }
     lanes_[p] = {orders[p]->to, std::make_shared<credit_gate>(s_.batches, s_.bytes, wake_), false};
     shown(p).last_record = steady_now();
   }
@@ -86,22 +104,60 @@ std::vector<partition_id> source_runner::wanted() {
   return all;
 }
 
+void source_runner::take(const record_batch_ptr& batch) {
+  auto p = to_index(batch->partition);
+  auto& to = lanes_[p];
+  if (!to.gate || to.ended)
+    return;
+  if (!batch->records.empty())
+    shown(p).last_record = steady_now();
+  auto token = std::make_shared<const credit_token>(to.gate, batch->bytes);
+  caf::anon_send(to.to, std::make_shared<const work>(work{batch, std::move(token)}));
+}
+
+void source_runner::halt(partition_id p, std::string why) {
+  lanes_[to_index(p)].ended = true;
+  listener_.halted(p, std::move(why));
+}
+
+void source_runner::show_gauges() {
+  auto now = std::chrono::steady_clock::now();
+  if (now - gauged_ < std::chrono::seconds{1})
+    return;
+  gauged_ = now;
+  status_->sources[shown_]->gauges(source_->gauges());
+}
+
 void source_runner::deliver(const polled& what) {
   if (const auto* batch = std::get_if<record_batch_ptr>(&what)) {
-    auto p = to_index((*batch)->partition);
-    auto& to = lanes_[p];
-    if (!(*batch)->records.empty())
-      shown(p).last_record = steady_now();
-    auto token = std::make_shared<const credit_token>(to.gate, (*batch)->bytes);
-    caf::anon_send(to.to, std::make_shared<const work>(work{*batch, std::move(token)}));
+    take(*batch);
   } else if (const auto* end = std::get_if<polled_end>(&what)) {
     auto& to = lanes_[to_index(end->partition)];
     to.ended = true;
     caf::anon_send(to.to, atom::ended_v, std::uint64_t{end->at});
   } else if (const auto* gap = std::get_if<polled_gap>(&what)) {
     auto& to = lanes_[to_index(gap->partition)];
-    to.ended = true;
-    caf::anon_send(to.to, atom::gap_v, std::uint64_t{gap->wanted}, std::uint64_t{gap->available});
+    if (s_.skip_gaps && to.to)
+      caf::anon_send(to.to, atom::gap_v, std::uint64_t{gap->wanted}, std::uint64_t{gap->available});
+    else
+      halt(gap->partition, "records from offset " + std::to_string(gap->wanted) + " to " +
+                               std::to_string(gap->available) +
+                               " are gone from the source; restore them, set on_gap: continue to go on "
+                               "without them, or start with an empty data folder");
+  } else if (const auto* ours = std::get_if<polled_assigned>(&what)) {
+    auto& b = shown(to_index(ours->partition));
+    b.start = ours->start;
+    b.assigned = true;
+    b.last_record = steady_now();
+    listener_.assigned(ours->partition);
+  } else if (const auto* theirs = std::get_if<polled_revoked>(&what)) {
+    shown(to_index(theirs->partition)).assigned = false;
+    lanes_[to_index(theirs->partition)] = {};
+    listener_.revoked(theirs->partition, theirs->lost);
+  } else if (const auto* more = std::get_if<polled_grown>(&what)) {
+    listener_.grown(more->partitions);
+  } else if (const auto* stop = std::get_if<polled_halted>(&what)) {
+    halt(stop->partition, stop->why);
   }
 }
 
@@ -113,7 +169,8 @@ void source_runner::run(const std::stop_token& stop) {
     auto seen = wake_->load();
     auto done = take_orders();
     auto partitions = wanted();
-    if (done && partitions.empty()) {
+    show_gauges();
+    if (done && partitions.empty() && !source_->assigns()) {
       // Nobody has credit: wait for a release. A lead may shrink without one, hence not for ever.
       for (int i = 0; i < 10 && wake_->load() == seen && !stop.stop_requested(); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
@@ -132,7 +189,7 @@ void source_runner::run(const std::stop_token& stop) {
     }
     status_->problem(place, done.error().text());
     if (done.error().code() != errc::unavailable)
-      return failed_(done.error().in(place));
+      return listener_.failed(done.error().in(place));
     backoff = std::clamp(backoff * 2, std::chrono::milliseconds{50}, longest_backoff);
     for (auto until = std::chrono::steady_clock::now() + backoff;
          std::chrono::steady_clock::now() < until && !stop.stop_requested();)

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace tidemill {
 namespace {
 
 std::string_view state_of(const partition_board& p) {
-  return p.ended       ? "ended"
+  return p.halted      ? "halted"
+         : !p.assigned ? "unassigned"
+         : p.ended     ? "ended"
          : !p.running  ? "stopped"
          : p.replaying ? "recovering"
          : p.idle      ? "idle"
@@ -34,8 +37,9 @@ std::string number(double x) {
 std::string what_holds(const source_board& s) {
   const partition_board* slowest = nullptr;
   std::size_t index = 0;
-  for (std::size_t i = 0; i < s.partitions.size(); ++i) {
-    const auto& p = *s.partitions[i];
+  auto partitions = s.shown();
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    const auto& p = *partitions[i];
     if (!p.ended && (slowest == nullptr || p.watermark_time() < slowest->watermark_time())) {
       slowest = &p;
       index = i;
@@ -44,6 +48,10 @@ std::string what_holds(const source_board& s) {
   if (slowest == nullptr)
     return {};
   auto who = "partition " + s.name + "/" + std::to_string(index);
+  if (slowest->halted)
+    return who + " holds the watermark: it is halted, see problems";
+  if (!slowest->assigned)
+    return who + " holds the watermark: it is not assigned to this process";
   if (!slowest->running)
     return who + " holds the watermark: its worker has stopped and waits to be restarted";
   if (slowest->replaying)
@@ -67,8 +75,9 @@ std::string pipeline_json(const std::string& name, const board& b, double events
     auto held = what_holds(*s);
     if (!held.empty())
       holding += (holding.empty() ? "" : "; ") + held;
-    for (std::size_t i = 0; i < s->partitions.size(); ++i) {
-      const auto& p = *s->partitions[i];
+    auto shown = s->shown();
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      const auto& p = *shown[i];
       events += p.records;
       late += p.late;
       dead += p.dead;
@@ -97,8 +106,19 @@ std::string pipeline_json(const std::string& name, const board& b, double events
     out += "null";
   else
     append_json_string(out, holding);
-  out += ",\"partitions\":[" + partitions + "],\"problems\":[";
+  out += ",\"sources\":[";
   auto first = true;
+  for (const auto& s : b.sources) {
+    out += first ? "{\"name\":" : ",{\"name\":";
+    first = false;
+    append_json_string(out, s->name);
+    out += std::string{",\"open\":"} + (s->known ? "true" : "false");
+    for (const auto& g : s->gauges())
+      out += ",\"" + std::string{g.name} + "\":" + number(g.value);
+    out += '}';
+  }
+  out += "],\"partitions\":[" + partitions + "],\"problems\":[";
+  first = true;
   for (const auto& [place, text] : b.problems()) {
     out += first ? "{\"place\":" : ",{\"place\":";
     first = false;
@@ -127,9 +147,9 @@ std::string metrics_text(const std::string& name, const board& b, const http_ser
   auto partitions = [&](std::string_view metric, std::string_view kind, std::string_view help, auto read) {
     family(metric, kind, help);
     for (const auto& s : b.sources)
-      for (std::size_t i = 0; i < s->partitions.size(); ++i)
+      for (std::size_t i = 0; i < s->shown().size(); ++i)
         sample(metric, "source=\"" + s->name + "\",partition=\"" + std::to_string(i) + '"',
-               static_cast<double>(read(*s->partitions[i])));
+               static_cast<double>(read(*s->shown()[i])));
   };
   using board_of = const partition_board&;
   partitions("records_total", "counter", "Records read.", [](board_of p) { return p.records.load(); });
@@ -154,6 +174,16 @@ std::string metrics_text(const std::string& name, const board& b, const http_ser
                           ? 0.0
                           : static_cast<double>(t.time_since_epoch().count()) / 1e6;
              });
+  std::map<std::string_view, std::vector<std::pair<std::string_view, source_gauge>>> gauges;
+  for (const auto& s : b.sources)
+    for (const auto& g : s->gauges())
+      gauges[g.name].emplace_back(s->name, g);
+  for (const auto& [gauge, of_sources] : gauges) {
+    auto metric = "source_" + std::string{gauge};
+    family(metric, metric.ends_with("_total") ? "counter" : "gauge", of_sources.front().second.help);
+    for (const auto& [source, g] : of_sources)
+      sample(metric, "source=\"" + std::string{source} + '"', g.value);
+  }
   auto views = [&](std::string_view metric, std::string_view kind, std::string_view help, auto read) {
     family(metric, kind, help);
     for (const auto& v : b.views)
@@ -191,11 +221,17 @@ std::vector<std::string> not_ready(const board& b) {
   for (const auto& v : b.views)
     if (v->recovering)
       why.push_back("view " + v->name + " is recovering: not every partition has caught up");
-  for (const auto& s : b.sources)
-    for (std::size_t i = 0; i < s->partitions.size(); ++i)
-      if (const auto& p = *s->partitions[i]; !p.ended && (!p.running || p.replaying))
+  for (const auto& s : b.sources) {
+    auto partitions = s->shown();
+    if (partitions.empty())
+      why.push_back("source " + s->name + " is not open yet");
+    for (std::size_t i = 0; i < partitions.size(); ++i)
+      if (const auto& p = *partitions[i]; !p.ended && !p.halted && (!p.running || p.replaying))
         why.push_back("partition " + s->name + "/" + std::to_string(i) +
-                      (p.running ? " replays what was seen before its restart" : " is not running"));
+                      (!p.assigned  ? " is not assigned to this process"
+                       : !p.running ? " is not running"
+                                    : " replays what was seen before its restart"));
+  }
   return why;
 }
 

@@ -6,6 +6,7 @@
 #include <caf/system_messages.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace tidemill {
 
@@ -36,9 +37,10 @@ std::string text_of(const caf::error& e) {
 void supervisor_state::start(supervisor_setup setup) {
   s_ = std::move(setup);
   for (std::size_t i = 0; i < s_.children.size(); ++i)
-    children_.push_back({{}, restart_policy{s_.limits}, 0, {}, false});
+    children_.push_back({{}, restart_policy{s_.limits}, 0, {}, false, s_.children[i].parked, false});
   for (std::size_t i = 0; i < children_.size() && !failed_; ++i)
-    launch(i);
+    if (!children_[i].parked)
+      launch(i);
 }
 
 void supervisor_state::launch(std::size_t i) {
@@ -84,6 +86,11 @@ void supervisor_state::down(const caf::down_msg& dm) {
   auto restarting = dm.reason == caf::exit_reason::user_shutdown; // we have ended it ourselves
   if (what.of == supervised::kind::worker)
     suspect(i);
+  if (it->parked) {
+    if (std::exchange(it->leaving, false))
+      s_.released(what.source, what.index);
+    return;
+  }
   if (!restarting)
     s_.status->problem(what.name, text_of(dm.reason));
   auto delay = restarting
@@ -111,6 +118,61 @@ void supervisor_state::restart(std::size_t i) {
     else
       caf::anon_send_exit(children_[d].handle, caf::exit_reason::user_shutdown);
   }
+}
+
+std::size_t supervisor_state::worker_of(std::size_t source, std::size_t partition) const {
+  auto it = std::ranges::find_if(s_.children, [&](const supervised& s) {
+    return s.of == supervised::kind::worker && s.source == source && s.index == partition;
+  });
+  return static_cast<std::size_t>(it - s_.children.begin());
+}
+
+void supervisor_state::assigned(std::size_t source, std::size_t partition) {
+  auto i = worker_of(source, partition);
+  if (failed_ || draining_ || i == children_.size())
+    return;
+  auto& c = children_[i];
+  if (s_.status->sources[source]->partitions[partition]->halted)
+    return;
+  c.parked = false;
+  // One that is still on its way out comes back when it has ended, as after a failure.
+  if (!c.handle && !c.waiting)
+    launch(i);
+}
+
+/// Ends a worker that is not to come back.
+void supervisor_state::park(std::size_t i, bool at_once) {
+  auto& c = children_[i];
+  c.parked = true;
+  c.waiting = false;
+  if (!c.handle)
+    return;
+  if (at_once)
+    caf::anon_send_exit(c.handle, caf::exit_reason::user_shutdown);
+  else
+    caf::anon_send(caf::actor_cast<worker_actor>(c.handle), atom::drain_v);
+}
+
+void supervisor_state::revoked(std::size_t source, std::size_t partition, bool lost) {
+  auto i = worker_of(source, partition);
+  if (failed_ || draining_ || i == children_.size())
+    return;
+  park(i, lost);
+  if (lost)
+    return;
+  if (children_[i].handle)
+    children_[i].leaving = true;
+  else
+    s_.released(source, partition);
+}
+
+void supervisor_state::halted(std::size_t source, std::size_t partition, const std::string& why) {
+  auto i = worker_of(source, partition);
+  if (failed_ || draining_ || i == children_.size())
+    return;
+  s_.status->sources[source]->partitions[partition]->halted = true;
+  s_.status->problem("partition " + s_.status->sources[source]->name + "/" + std::to_string(partition), why);
+  park(i, true);
 }
 
 void supervisor_state::fail(std::string why) {
@@ -159,6 +221,15 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, supervisor
       [=](atom::restart, std::uint64_t child) { self->state.restart(child); },
       [=](atom::drain) { self->state.drain(); },
       [=](atom::fatal, const std::string& why) { self->state.fail(why); },
+      [=](atom::assigned, std::uint64_t source, std::uint64_t partition) {
+        self->state.assigned(source, partition);
+      },
+      [=](atom::revoked, std::uint64_t source, std::uint64_t partition, bool lost) {
+        self->state.revoked(source, partition, lost);
+      },
+      [=](atom::halted, std::uint64_t source, std::uint64_t partition, const std::string& why) {
+        self->state.halted(source, partition, why);
+      },
   };
 }
 

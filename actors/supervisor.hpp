@@ -32,6 +32,7 @@ struct supervised {
   /// Children (by their number) that must start anew after this one has: those who rely on what it has
   /// forgotten.
   std::vector<std::size_t> dependants;
+  bool parked = false; ///< a worker whose partition is not ours (yet): started when it is assigned
 };
 
 struct supervisor_setup {
@@ -40,6 +41,8 @@ struct supervisor_setup {
   std::shared_ptr<board> status;
   /// The pipeline can't go on: the reason. Called once; whoever gets it stops everything and exits non-zero.
   std::function<void(std::string)> failed;
+  /// The worker of a revoked partition has saved and ended.
+  std::function<void(std::size_t source, std::size_t partition)> released = {};
 };
 
 /// One for all actors of a pipeline: restarts with backoff, finds poisonous records, escalates. Dynamic
@@ -48,6 +51,9 @@ struct supervisor_setup {
 ///     (restart, child)      internal
 ///     drain                 workers flush, save and end; then views, sinks, publishers; then this actor
 ///     (fatal, text)         something outside (a source) has failed for good
+///     (assigned, source, partition)         its worker may start
+///     (revoked, source, partition, lost)    its worker saves and ends; lost: ends at once
+///     (halted, source, partition, text)     its worker ends and stays so; the others go on
 class supervisor_state {
 public:
   static inline const char* name = "supervisor";
@@ -57,6 +63,9 @@ public:
   void down(const caf::down_msg& dm);
   void restart(std::size_t child);
   void drain();
+  void assigned(std::size_t source, std::size_t partition);
+  void revoked(std::size_t source, std::size_t partition, bool lost);
+  void halted(std::size_t source, std::size_t partition, const std::string& why);
   void fail(std::string why);
   [[nodiscard]] caf::actor handle(std::size_t i) const { return children_[i].handle; }
 
@@ -67,7 +76,11 @@ private:
     std::uint64_t incarnation = 0;
     suspects suspected;
     bool waiting = false; ///< a restart is on its way
+    bool parked = false;
+    bool leaving = false; ///< parked, and somebody waits for its end
   };
+  [[nodiscard]] std::size_t worker_of(std::size_t source, std::size_t partition) const;
+  void park(std::size_t i, bool at_once);
   void launch(std::size_t i);
   void suspect(std::size_t i);
   void drain_next();

@@ -1,6 +1,8 @@
 // Step 3 of an event's walk: a batch and its partition.
 #include "actors/worker.hpp"
 
+#include "event/hash.hpp"
+
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -75,10 +77,22 @@ void worker_state::apply(const work_ptr& w) {
   else
     apply_piece(w->batch, false, w->token);
   w->token->done();
+  note_mark(*w->batch);
   ahead_.emplace_back(w->batch->end, w->batch->bytes);
   ahead_bytes_ += w->batch->bytes;
   held_.emplace_back(w->batch->end, w->token);
   release_tokens();
+}
+
+/// What the next checkpoint says of the log: one hash for a batch.
+void worker_state::note_mark(const record_batch& b) {
+  if (!s_.assigned)
+    return;
+  if (!b.records.empty())
+    marks_.emplace_back(b.records.back().end,
+                        record_mark{b.records.back().at, hash64(b.records.back().bytes)});
+  for (; !marks_.empty() && marks_.front().first <= state_->position(); marks_.pop_front())
+    mark_ = marks_.front().second;
 }
 
 /// Whether a suspected record lies below `end` and is not done yet. The partition may keep records back, so
@@ -148,7 +162,9 @@ void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
       if (!wanted || e.id.at < *sink.floor)
         continue;
       w->batch.bytes += e.json.size();
-      w->batch.events.push_back({e.id, e.json, o.name});
+      auto& event = w->batch.events.emplace_back(outgoing_event{e.id, e.json, o.name, {}});
+      if (auto key = std::ranges::find(o.keys, sink.index, &output_key::sink); key != o.keys.end())
+        event.key = e.keys.at(static_cast<std::size_t>(key - o.keys.begin()));
     }
     if (w->batch.events.empty())
       continue; // the offset alone follows with the next beat
@@ -211,17 +227,24 @@ void worker_state::beat() {
       refresh_tables();
     look_for_idleness();
     flush_views();
-    for (auto& sink : sinks_)
-      if (sink.sent < state_->position()) {
-        sink.sent = state_->position();
-        caf::anon_send(sink.handle, sink_work_ptr{sink_work_upto(at_sinks(), sink.sent, nullptr)}, sink.index,
-                       worker_actor{self_});
-      }
+    tell_sinks();
     save_if_due(false);
+  } else {
+    begin_if_ready();
   }
   show();
   if (draining_)
     finish_drain();
+}
+
+/// The offset alone, where there was no event.
+void worker_state::tell_sinks() {
+  for (auto& sink : sinks_)
+    if (sink.sent < state_->position()) {
+      sink.sent = state_->position();
+      caf::anon_send(sink.handle, sink_work_ptr{sink_work_upto(at_sinks(), sink.sent, nullptr)}, sink.index,
+                     worker_actor{self_});
+    }
 }
 
 void worker_state::show() {

@@ -41,9 +41,11 @@ struct worker_setup {
   std::size_t source = 0;
   partition_id partition{};
   bool arrival_times = false;
-  std::string key;               ///< of its checkpoints: `clicks/3`
-  std::string identity;          ///< of its source
-  offset start = 0;              ///< without a checkpoint
+  std::string key;      ///< of its checkpoints: `clicks/3`
+  std::string identity; ///< of its source
+  /// Partitions of this source come and go, and logs may be exchanged under their names: see
+  /// `record_source::assigns`. Where to start is on the board, and is saved before the first record.
+  bool assigned = false;
   std::filesystem::path journal; ///< folder
   checkpoint_store* checkpoints = nullptr;
   caf::actor saver;              ///< writes checkpoints
@@ -59,9 +61,11 @@ struct worker_setup {
       64u << 20; ///< bytes of records that may run ahead of what views have acknowledged
   std::shared_ptr<board> status;
   /// Tells the source's thread where to go on, and whom to feed. Any thread.
-  std::function<void(worker_actor, offset)> ready;
+  std::function<void(worker_actor, offset, std::optional<record_mark> before)> ready;
   /// Lets a source forget what lies before this offset.
   std::function<void(offset)> release;
+  /// A checkpoint is stored.
+  std::function<void(offset)> committed;
 
   std::uint64_t incarnation = 0;
   suspects suspected;
@@ -96,6 +100,9 @@ private:
   };
   void restore();
   void begin_if_ready();
+  void join_views();
+  void tell_sinks();
+  void note_mark(const record_batch& b);
   void enter(journal_entry e);
   void refresh_tables();
   [[nodiscard]] bool suspicious(offset end) const noexcept;
@@ -124,8 +131,12 @@ private:
   std::unique_ptr<partition> state_;
   std::unique_ptr<segment_log> journal_;
   bool journal_dirty_ = false;
-  bool started_ = false, tables_known_ = false, draining_ = false;
-  std::optional<offset> end_; ///< the source has said so, the entry is not taken yet
+  bool started_ = false, joined_ = false, tables_known_ = false, draining_ = false;
+  bool fresh_ = false;                               ///< there was neither checkpoint nor journal
+  std::vector<link_hello> hellos_;                   ///< by view, while `fresh_`
+  std::optional<record_mark> mark_;                  ///< a record before `position`, if there is one
+  std::deque<std::pair<offset, record_mark>> marks_; ///< of batches that are not consumed wholly
+  std::optional<offset> end_;                        ///< the source has said so, the entry is not taken yet
   std::vector<sink_link> sinks_;
   std::vector<bool> open_;                           ///< links, by view
   std::vector<offset> acked_, flushed_;              ///< by view

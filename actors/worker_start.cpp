@@ -27,6 +27,7 @@ void worker_state::start(worker_setup setup) {
   s_ = std::move(setup);
   const auto& source = s_.all->sources[s_.source];
   open_.assign(source.views.size(), false);
+  hellos_.resize(source.views.size());
   acked_.assign(source.views.size(), 0);
   flushed_.assign(source.views.size(), 0);
   for (const auto& [index, handle] : s_.sinks)
@@ -60,11 +61,13 @@ void worker_state::restore() {
     return view != views.end() && saved != c->state_ids.end() && saved->second == view->state_id;
   };
   auto restored =
-      c == nullptr ? state_->restore(s_.start, {}, known) : state_->restore(c->at, c->segments, known);
+      c == nullptr ? state_->restore(shown().start, {}, known) : state_->restore(c->at, c->segments, known);
   if (!restored)
     throw std::runtime_error{restored.error().in(s_.key).text()};
-  if (c != nullptr)
+  if (c != nullptr) {
     saved_at_ = c->at;
+    mark_ = c->mark;
+  }
   auto opened = segment_log::open(s_.journal, {.segment_bytes = 1u << 20, .max_record = 1u << 20});
   if (!opened)
     throw std::runtime_error{opened.error().text()};
@@ -83,6 +86,7 @@ void worker_state::restore() {
   });
   if (!read)
     throw std::runtime_error{read.error().text()};
+  fresh_ = c == nullptr && entries.empty();
   forget_failed_end(entries, s_.suspected.skip);
   state_->replay(std::move(entries));
 }
@@ -93,9 +97,34 @@ void worker_state::begin_if_ready() {
   auto knows = std::ranges::all_of(sinks_, [](const sink_link& s) { return s.floor.has_value(); });
   if (started_ || !knows || !links_open())
     return;
+  if (!std::exchange(joined_, true))
+    join_views();
+  // Where it starts is decided once: `start: latest` would be another place after a crash.
+  if (s_.assigned && !saved_at_) {
+    tell_sinks();
+    save_if_due(true);
+    return;
+  }
   started_ = true;
   refresh_tables();
-  s_.ready(worker_actor{self_}, state_->read_position());
+  s_.ready(worker_actor{self_}, state_->read_position(), mark_);
+}
+
+/// A partition that is new to views which have sealed windows begins where they stand: older events are late
+/// and counted, not panes of windows that are final.
+void worker_state::join_views() {
+  if (!std::exchange(fresh_, false))
+    return;
+  auto begin = time_min;
+  const auto& views = s_.all->sources[s_.source].views;
+  for (std::size_t v = 0; v < views.size(); ++v) {
+    if (hellos_[v].frontier > 0)
+      return; // not new: its checkpoint and its journal are gone
+    if (hellos_[v].sealed_through != nothing_sealed)
+      begin = std::max(begin, views[v].window.end_of(hellos_[v].sealed_through) + views[v].window.lateness);
+  }
+  if (begin != time_min && state_->may_enter())
+    enter({0, journal_entry::what::advance, begin, 0, {}});
 }
 
 bool worker_state::links_open() const {
@@ -105,6 +134,7 @@ bool worker_state::links_open() const {
 void worker_state::hello(std::size_t view, const link_hello& h) {
   state_->open(view, h);
   open_[view] = true;
+  hellos_[view] = h;
   acked_[view] = std::max(acked_[view], h.have.value_or(0));
   begin_if_ready();
 }

@@ -64,6 +64,7 @@ void worker_state::save_if_due(bool now) {
   c.at = at;
   c.journal = journal_->end() - state_->entries_due();
   c.source = s_.identity;
+  c.mark = mark_;
   for (const auto& view : s_.all->sources[s_.source].views)
     c.state_ids[view.name] = view.state_id;
   c.tables = state_->table_versions();
@@ -98,8 +99,10 @@ void worker_state::saved(offset at, offset needed, std::uint64_t journal) {
     return;
   saved_at_ = at;
   shown().checkpoint = at;
+  s_.committed(at);
   (void)journal_->drop_below(journal); // whole segments only; a failure costs space, not safety
   s_.release(needed);
+  begin_if_ready();
 }
 
 /// The last words: everything is flushed, saved, and then the supervisor hears `drained`.

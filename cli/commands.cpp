@@ -152,28 +152,35 @@ int run(command_line c) {
   action.sa_handler = on_signal;
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGINT, &action, nullptr);
-  auto started = platform::start(made, c.settings);
-  if (!started) {
-    std::cerr << c.file << ": " << started.error().text() << '\n';
-    auto code = static_cast<int>(started.error().code());
-    return code >= 1000 && code < 2000 ? exit_config : exit_failed;
+  for (;;) {
+    auto started = platform::start(made, c.settings);
+    if (!started) {
+      std::cerr << c.file << ": " << started.error().text() << '\n';
+      auto code = static_cast<int>(started.error().code());
+      return code >= 1000 && code < 2000 ? exit_config : exit_failed;
+    }
+    if (auto address = (*started)->address(); !address.empty())
+      std::cout << "dashboard: " << address << '\n' << std::flush;
+    progress_line line;
+    while (asked_to_stop == 0 && !(*started)->done()) {
+      struct timespec pause {
+        0, 20'000'000
+      };
+      ::nanosleep(&pause, nullptr);
+      line.show((*started)->now(), false);
+    }
+    line.show((*started)->now(), true);
+    auto again = asked_to_stop == 0 && (*started)->outgrown();
+    auto failure = (*started)->stop();
+    if (failure.empty() && again) {
+      std::cout << "a source has more partitions now: starting again with them\n" << std::flush;
+      continue;
+    }
+    if (failure.empty())
+      return 0;
+    std::cerr << c.file << ": " << failure << '\n';
+    return exit_failed;
   }
-  if (auto address = (*started)->address(); !address.empty())
-    std::cout << "dashboard: " << address << '\n' << std::flush;
-  progress_line line;
-  while (asked_to_stop == 0 && !(*started)->done()) {
-    struct timespec pause {
-      0, 20'000'000
-    };
-    ::nanosleep(&pause, nullptr);
-    line.show((*started)->now(), false);
-  }
-  line.show((*started)->now(), true);
-  auto failure = (*started)->stop();
-  if (failure.empty())
-    return 0;
-  std::cerr << c.file << ": " << failure << '\n';
-  return exit_failed;
 }
 
 } // namespace

@@ -88,6 +88,7 @@ int status_of(errc code) noexcept {
   case errc::mismatch:
   case errc::unavailable:
   case errc::address_in_use:
+  case errc::fenced:
     return 503;
   }
   return 500;
@@ -143,6 +144,8 @@ std::string_view word_of(errc code) noexcept {
     return "refused";
   case errc::address_in_use:
     return "address_in_use";
+  case errc::fenced:
+    return "fenced";
   case errc::bug:
     return "bug";
   }

@@ -116,10 +116,13 @@ status view_state::recover(std::string_view record) {
     fresh_ = false;
     sealed_through = durable_through = in.svarint();
     trimmed_ = event_time{microseconds{in.svarint()}};
-    if (in.varint() != frontier.size())
-      return error{errc::mismatch, "the view log was written with another number of partitions"};
-    for (auto& o : frontier)
-      o = in.varint();
+    auto partitions = in.varint();
+    if (partitions > frontier.size())
+      return error{errc::mismatch, "the view log was written with more partitions (" +
+                                       std::to_string(partitions) + ") than there are now (" +
+                                       std::to_string(frontier.size()) + ")"};
+    for (std::size_t p = 0; p < partitions; ++p) // those added since have not been seen by anybody
+      frontier[p] = in.varint();
     return in.ok() ? status{} : damaged;
   }
   if (of_head && (!in_head_ || skip_head_)) {
@@ -130,9 +133,10 @@ status view_state::recover(std::string_view record) {
   auto sound = true;
   switch (kind) {
   case record_kind::frontier: {
-    sound = in.varint() == frontier.size();
-    for (auto& o : frontier)
-      o = std::max(o, in.varint());
+    auto partitions = in.varint();
+    sound = partitions <= frontier.size();
+    for (std::size_t p = 0; sound && p < partitions; ++p)
+      frontier[p] = std::max(frontier[p], in.varint());
     break;
   }
   case record_kind::sealed:

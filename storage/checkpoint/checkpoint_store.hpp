@@ -2,11 +2,13 @@
 
 #include "event/ids.hpp"
 #include "event/result.hpp"
+#include "storage/record_source.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,7 @@ struct checkpoint {
   offset at = 0;
   std::uint64_t journal = 0;                    ///< journal entries below this position are contained
   std::string source;                           ///< `record_source::identity`
+  std::optional<record_mark> mark;              ///< the last record before `at`, if there is one
   std::map<std::string, std::string> state_ids; ///< stateful part → hash of all that affects it
   std::map<std::string, offset> sinks;          ///< event sink → durable up to here
   std::vector<std::string> tables;              ///< table versions that a replay from here needs

@@ -7,13 +7,18 @@ namespace tidemill {
 namespace {
 
 constexpr std::uint32_t magic = 0x4b434d54; // "TMCK"
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t longest_name = 160;
 
 void write_head(byte_writer& w, const checkpoint& c) {
   w.varint(c.at);
   w.varint(c.journal);
   w.text(c.source);
+  w.u8(c.mark ? 1 : 0);
+  if (c.mark) {
+    w.varint(c.mark->at);
+    w.fixed(c.mark->hash);
+  }
   w.varint(c.state_ids.size());
   for (const auto& [part, id] : c.state_ids) {
     w.text(part);
@@ -34,6 +39,10 @@ checkpoint read_head(byte_reader& r) {
   c.at = r.varint();
   c.journal = r.varint();
   c.source = r.text();
+  if (r.u8() != 0) {
+    auto at = r.varint();
+    c.mark = record_mark{at, r.fixed<std::uint64_t>()};
+  }
   for (auto n = r.varint(); n > 0 && r.ok(); --n) {
     std::string part{r.text()};
     c.state_ids[part] = r.text();

@@ -12,7 +12,7 @@ namespace tidemill {
 
 /// What a manifest file says: a checkpoint, with the names of its segments in place of their bytes.
 ///
-///     magic u32, version u32, key, at, journal, source, state_ids, sinks, tables, pieces, checksum u64
+///     magic u32, version u32, key, at, journal, source, mark, state_ids, sinks, tables, pieces, checksum u64
 struct manifest {
   struct piece {
     std::string name; ///< as in `checkpoint::segments`

@@ -12,8 +12,10 @@ constexpr std::int64_t second = 1'000'000;
 
 /// Two partitions: 0 runs and is ahead, 1 holds the watermark.
 struct two_partitions {
-  source_board source;
+  std::unique_ptr<source_board> owned = std::make_unique<source_board>();
+  source_board& source = *owned;
   two_partitions() {
+    source.known = true;
     source.name = "clicks";
     for (std::int64_t p = 0; p < 2; ++p) {
       auto& b = *source.partitions.emplace_back(std::make_unique<partition_board>());
@@ -83,7 +85,7 @@ TEST_CASE_METHOD(two_partitions, "an ended partition holds nothing") {
 TEST_CASE_METHOD(two_partitions,
                  "a pipeline is not ready while anything recovers, is stopped or has a problem") {
   board b;
-  b.sources.push_back(std::make_unique<source_board>(std::move(source)));
+  b.sources.push_back(std::move(owned));
   auto& v = *b.views.emplace_back(std::make_unique<view_board>());
   v.name = "hourly";
   v.recovering = false;
@@ -98,4 +100,34 @@ TEST_CASE_METHOD(two_partitions,
   CHECK(contains(why[2], "partition clicks/1 is not running"));
   b.problem("sinks.out", "");
   CHECK(not_ready(b).size() == 2);
+}
+
+TEST_CASE_METHOD(two_partitions,
+                 "a partition that is halted or not ours is named as what holds the watermark") {
+  slow().halted = true;
+  CHECK(contains(said(), "clicks/1 holds the watermark: it is halted"));
+  slow().halted = false;
+  slow().assigned = false;
+  slow().running = false;
+  CHECK(contains(said(), "not assigned to this process"));
+  board b;
+  b.sources.push_back(std::move(owned));
+  CHECK(not_ready(b) == std::vector<std::string>{"partition clicks/1 is not assigned to this process"});
+}
+
+TEST_CASE_METHOD(two_partitions, "a source whose partitions are not known yet shows none and is not ready") {
+  source.known = false;
+  board b;
+  b.sources.push_back(std::move(owned));
+  CHECK(not_ready(b) == std::vector<std::string>{"source clicks is not open yet"});
+  CHECK(contains(pipeline_json("p", b, 0), R"("partitions":[])"));
+}
+
+TEST_CASE_METHOD(two_partitions, "what a source counts itself becomes metrics and part of its status") {
+  source.gauges({{"throttle_ms", "How long the broker makes us wait.", 250}});
+  board b;
+  b.sources.push_back(std::move(owned));
+  CHECK(contains(metrics_text("p", b, {}),
+                 "tidemill_source_throttle_ms{pipeline=\"p\",source=\"clicks\"} 250"));
+  CHECK(contains(pipeline_json("p", b, 0), "\"throttle_ms\":250"));
 }

@@ -21,7 +21,8 @@ struct play {
   std::vector<std::uint32_t> views_up; ///< heard by workers
   std::vector<caf::actor> handles;
   std::vector<std::string> escalated;
-  bool stubborn = false; ///< children die while they start
+  std::vector<std::size_t> released; ///< partitions
+  bool stubborn = false;             ///< children die while they start
 };
 
 caf::behavior actor_in_play(caf::event_based_actor* self, const std::shared_ptr<play>& p,
@@ -45,7 +46,7 @@ struct supervised_pipeline : test::actor_fixture {
   std::shared_ptr<board> status = std::make_shared<board>();
   caf::actor top;
 
-  supervised_pipeline() {
+  explicit supervised_pipeline(bool parked = false) {
     auto& source = *status->sources.emplace_back(std::make_unique<source_board>());
     for (int p = 0; p < 2; ++p)
       source.partitions.push_back(std::make_unique<partition_board>());
@@ -53,12 +54,14 @@ struct supervised_pipeline : test::actor_fixture {
     setup.limits = {milliseconds{100}, milliseconds{1'000}, milliseconds{10'000}, 3};
     setup.status = status;
     setup.failed = [p = on](std::string why) { p->escalated.push_back(std::move(why)); };
+    setup.released = [p = on](std::size_t, std::size_t partition) { p->released.push_back(partition); };
     add(setup, "saver", kind::saver, 0, {});
     add(setup, "publisher", kind::publisher, 0, {the_view});
     add(setup, "sink", kind::sink, 0, {a_worker, another_worker});
     add(setup, "view", kind::view, 7, {a_worker, another_worker});
     add(setup, "worker 0", kind::worker, 0, {});
     add(setup, "worker 1", kind::worker, 1, {});
+    setup.children.back().parked = parked;
     top = system.spawn(supervisor, std::move(setup));
     run();
   }
@@ -81,7 +84,7 @@ struct supervised_pipeline : test::actor_fixture {
            p->starts[number] = incarnation;
            return p->handles[number] = parent->spawn(actor_in_play, p, name);
          },
-         std::move(dependants)});
+         std::move(dependants), false});
   }
   void kill(std::size_t child, const std::string& why = "oh") {
     caf::anon_send(on->handles[child], why);
@@ -187,4 +190,79 @@ TEST_CASE_METHOD(supervised_pipeline, "a drain doesn't wait for who has died, an
   pass(milliseconds{500});
   CHECK(on->drained == std::vector<std::string>{"worker 1", "view", "publisher", "saver"});
   CHECK(on->starts[a_worker] == 1);
+}
+
+namespace {
+
+/// Its second worker's partition comes and goes.
+struct shared_pipeline : supervised_pipeline {
+  shared_pipeline() : supervised_pipeline(true) {}
+  void assign() {
+    caf::anon_send(top, atom::assigned_v, std::uint64_t{0}, std::uint64_t{1});
+    run();
+  }
+  void revoke(bool lost) {
+    caf::anon_send(top, atom::revoked_v, std::uint64_t{0}, std::uint64_t{1}, lost);
+    run();
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(shared_pipeline, "a worker whose partition is not ours starts when it is assigned") {
+  CHECK(on->starts[another_worker] == 0);
+  CHECK(on->starts[a_worker] == 1);
+  assign();
+  CHECK(on->starts[another_worker] == 1);
+}
+
+TEST_CASE_METHOD(shared_pipeline,
+                 "a revoked partition is given back when its worker has ended, and may return") {
+  assign();
+  revoke(false);
+  CHECK(on->drained == std::vector<std::string>{"worker 1"});
+  CHECK(on->released == std::vector<std::size_t>{1});
+  pass(milliseconds{5'000});
+  CHECK(on->starts[another_worker] == 1);
+  assign();
+  CHECK(on->starts[another_worker] == 2);
+  CHECK(on->escalated.empty());
+}
+
+TEST_CASE_METHOD(shared_pipeline, "a lost partition's worker ends without a last word") {
+  assign();
+  revoke(true);
+  pass(milliseconds{1'000});
+  CHECK(on->drained.empty());
+  CHECK(on->released.empty());
+  CHECK(on->starts[another_worker] == 1);
+}
+
+TEST_CASE_METHOD(shared_pipeline,
+                 "a partition revoked while its worker waits for a restart is given back at once") {
+  assign();
+  kill(another_worker);
+  revoke(false);
+  CHECK(on->released == std::vector<std::size_t>{1});
+  pass(milliseconds{5'000});
+  CHECK(on->starts[another_worker] == 1);
+}
+
+TEST_CASE_METHOD(shared_pipeline, "a halted partition stays so and says why, the others go on") {
+  assign();
+  caf::anon_send(top, atom::halted_v, std::uint64_t{0}, std::uint64_t{1}, std::string{"the topic is gone"});
+  run();
+  pass(milliseconds{5'000});
+  assign();
+  CHECK(on->starts[another_worker] == 1);
+  CHECK(status->sources[0]->partitions[1]->halted);
+  CHECK(status->problems().at("partition /1") == "the topic is gone");
+  CHECK(on->starts[a_worker] == 1);
+  CHECK(on->escalated.empty());
+}
+
+TEST_CASE_METHOD(shared_pipeline, "a drain does not wait for workers that never started") {
+  caf::anon_send(top, atom::drain_v);
+  run();
+  CHECK(on->drained == std::vector<std::string>{"worker 0", "view", "sink", "publisher", "saver"});
 }

@@ -162,7 +162,10 @@ worker_setup worker_world::setup() {
   s.find_table = [](std::size_t, const std::string&) { return table_ptr{}; };
   s.table_versions = [] { return result<std::vector<std::string>>{std::vector<std::string>{}}; };
   s.status = status;
-  s.ready = [from = source](const worker_actor& to, offset at) { from->ready(to, at); };
+  s.ready = [from = source](const worker_actor& to, offset at, const std::optional<record_mark>&) {
+    from->ready(to, at);
+  };
+  s.committed = [this](offset at) { committed.push_back(at); };
   s.release = [this](offset at) { released.push_back(at); };
   return s;
 }
@@ -376,3 +379,53 @@ TEST_CASE_METHOD(one_worker, "a drain flushes and saves what there is, then the 
 }
 
 } // namespace tidemill::test
+
+TEST_CASE_METHOD(one_worker,
+                 "where a partition that comes and goes starts is saved before its first record") {
+  auto s = setup();
+  s.assigned = true;
+  s.incarnation = 1;
+  shown().start = fake_source::at(4);
+  source->grow(8);
+  keep(caf::actor_cast<caf::actor>(system.spawn(worker, std::move(s))));
+  run();
+  CHECK(committed == std::vector<offset>{fake_source::at(4)});
+  CHECK(source->asked == std::vector<offset>{fake_source::at(4)});
+  CHECK(events->events.size() == 4);
+  std::vector<std::string> warnings;
+  auto first = checkpoints->load("log/0", warnings);
+  REQUIRE(first);
+  CHECK((*first)->at == fake_source::at(4));
+  CHECK_FALSE((*first)->mark);
+
+  SECTION("and later checkpoints know the last record before them") {
+    pass(milliseconds{6'000}, milliseconds{50});
+    auto second = checkpoints->load("log/0", warnings);
+    REQUIRE(second);
+    CHECK((*second)->mark == record_mark{fake_source::at(7), hash64(source->lines[7])});
+  }
+}
+
+TEST_CASE_METHOD(one_worker, "a partition that is new to a view begins where its sealed windows end") {
+  view_state->says_hello = false;
+  auto s = setup();
+  s.assigned = true;
+  s.incarnation = 1;
+  source->grow(8);
+  auto w = keep(caf::actor_cast<caf::actor>(system.spawn(worker, std::move(s))));
+  run();
+  auto seen = GENERATE(offset{0}, offset{1});
+  CAPTURE(seen);
+  caf::anon_send(caf::actor_cast<worker_actor>(w), std::uint32_t{0},
+                 link_hello{{1, 1}, std::nullopt, seen, 9}); // slices of 10 s: sealed up to 100 s
+  run();
+  if (seen > 0) {
+    CHECK(journal().empty()); // readers have seen it before: not new
+    return;
+  }
+  auto entries = journal();
+  REQUIRE(entries.size() == 1);
+  CHECK(entries[0].kind == journal_entry::what::advance);
+  CHECK(entries[0].time >= event_time{std::chrono::seconds{100}});
+  CHECK(source->asked == std::vector<offset>{0});
+}

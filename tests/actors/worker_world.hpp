@@ -74,7 +74,7 @@ struct worker_world : actor_fixture {
   std::shared_ptr<fake_source> source = std::make_shared<fake_source>();
   std::shared_ptr<fake_view> view_state = std::make_shared<fake_view>();
   std::shared_ptr<fake_sink> events = std::make_shared<fake_sink>(), dead = std::make_shared<fake_sink>();
-  std::vector<offset> released;
+  std::vector<offset> released, committed;
   caf::actor saver, view_handle, event_sink_handle, dead_sink_handle;
 
   worker_world();
