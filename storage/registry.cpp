@@ -1,6 +1,7 @@
 #include "storage/registry.hpp"
 
 #include "event/options.hpp"
+#include "storage/kafka/kafka_options.hpp"
 
 namespace tidemill {
 namespace {
@@ -185,7 +186,15 @@ const std::vector<spec>& source_specs() {
          .summary = "Takes events by POST /v1/sources/{source}/events; durable before the answer 202.",
          .example = "{type: http, schema: {ts: timestamp, user: string}, time: {field: ts}}",
          .fields = with_common(std::move(http), "json"),
-         .lint = lint_partitions}};
+         .lint = lint_partitions},
+        {.name = "kafka",
+         .summary =
+             "Reads topics as a member of a consumer group; each partition is a partition of the source.",
+         .example =
+             "{type: kafka, brokers: ['${KAFKA:-localhost:9092}'], topics: [clicks], group: clickstream,\n"
+             " schema: {ts: timestamp, user: string}, time: {field: ts, out_of_order: 5s}}",
+         .fields = with_common(kafka_source_fields(), "json"),
+         .lint = lint_kafka_source}};
   }();
   return all;
 }

@@ -11,7 +11,7 @@ import sys
 ARROWS = {
     "event": [],
     "pipeline": ["event"],
-    "storage": ["event"],
+    "storage": ["event", "storage/kafka/kafka_options.hpp"],
     "storage/*": ["event", "storage"],
     "http": ["event"],
     "config": [

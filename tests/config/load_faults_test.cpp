@@ -33,13 +33,13 @@ TEST_CASE("missing keys are found at the component's name") {
         "6:3: error: views.v: missing key \"select\" (select: The columns: CEL over aggregates such as "
         "count(), sum(x), quantile(x, 0.99).)\n");
   CHECK(faults("pipeline: p\nsources:\n  a: {path: x}\n") ==
-        "3:3: error: sources.a: missing key \"type\" (type: file | generate | http)\n");
+        "3:3: error: sources.a: missing key \"type\" (type: file | generate | http | kafka)\n");
 }
 
 TEST_CASE("unknown components are answered with those there are") {
-  CHECK(faults("pipeline: p\nsources:\n  a: {type: flie}\n  b: {type: kafka}\n") ==
+  CHECK(faults("pipeline: p\nsources:\n  a: {type: flie}\n  b: {type: pulsar}\n") ==
         "3:13: error: sources.a.type: unknown type \"flie\" (did you mean \"file\"?)\n"
-        "4:13: error: sources.b.type: unknown type \"kafka\" (known: file, generate, http)\n");
+        "4:13: error: sources.b.type: unknown type \"pulsar\" (known: file, generate, http, kafka)\n");
   CHECK(faults(with_steps("      - where: x\n      - fliter: x\n")) ==
         "7:9: error: streams.s.steps[0]: unknown step \"where\" (did you mean \"filter\"?)\n"
         "8:9: error: streams.s.steps[1]: unknown step \"fliter\" (did you mean \"filter\"?)\n");
