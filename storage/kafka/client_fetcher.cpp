@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <utility>
 
 namespace tidemill {
 namespace {
@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
 constexpr std::size_t max_messages = 1000; // of one batch
-constexpr milliseconds query_wait{1'000}, lag_age{250}, first_patience{150}, longest_patience{5'000};
+constexpr milliseconds query_wait{1'000}, lag_age{250}, refill_patience{3}, first_patience{150},
+    longest_patience{5'000};
 constexpr std::size_t message_overhead = 1024; // of the library, for a small message, with a reserve
 
 /// How much the library reads ahead: of one partition, and at once.
@@ -96,7 +97,8 @@ public:
       auto left = std::chrono::ceil<milliseconds>(until - clock::now());
       if (last || left.count() <= 0)
         return {};
-      last = timer_.wait(std::min(left, first_patience)); // woken: by a record, or by somebody
+      auto soon = std::exchange(look_soon_, false) ? refill_patience : first_patience;
+      last = timer_.wait(std::min(left, soon)); // woken: by a record, or by somebody
     }
   }
   void wake() noexcept override { timer_.wake(); }
@@ -184,18 +186,20 @@ private:
   }
 
   // A partition whose queue was full is looked at again after up to 1 s only (librdkafka #2879; the setting
-  // for it came with 2.2). A seek to where we are wakes the broker's thread. What is under way meanwhile is
-  // fetched again, hence only if the queue was nearly full, or nothing came for long although something is
-  // there.
+  // for it came with 2.2). A seek to where we are wakes the broker's thread. It drops what is under way,
+  // hence only if the queue was nearly full and nothing follows, or nothing came for long although something
+  // is there.
   void keep_fetching(lane& part) {
-    auto now = clock::now();
+    auto quiet = clock::now() - part.last_record;
     auto full = part.waiting * 2 >= limits_.messages || part.waiting * part.typical * 2 >= limits_.share;
-    if (!full && (part.lag == 0 || now - part.last_record < part.patience))
+    if (full ? quiet < refill_patience : part.lag == 0 || quiet < part.patience) {
+      look_soon_ = look_soon_ || full;
       return;
+    }
     if (!full) // perhaps a transaction is open: its records are behind the end, and not to be had
       part.patience = std::min(part.patience * 2, longest_patience);
     part.waiting = 0;
-    part.last_record = now;
+    part.last_record = clock::now();
     rd_kafka_seek(part.topic.get(), part.from.number, static_cast<std::int64_t>(part.next), 0);
   }
 
@@ -265,6 +269,7 @@ private:
   settings settings_;
   limits limits_;
   std::vector<lane> lanes_;
+  bool look_soon_ = false; // a queue that was full may be forgotten by the library
   std::uint64_t bytes_ = 0, records_ = 0;
 };
 

@@ -186,17 +186,21 @@ status check_group(kafka_client& client, const std::string& group, const std::st
   auto doing = "group " + group + " can't be looked at";
   if (!answer)
     return error{errc::unavailable, doing + ": no answer"};
-  if (auto failed = rd_kafka_event_error(answer.get()))
+  auto failed = rd_kafka_event_error(answer.get());
+  if (failed == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
+    return {}; // a broker that can't be asked
+  if (failed)
     return kafka_error(failed, doing);
   const auto* all = rd_kafka_event_DescribeConsumerGroups_result(answer.get());
   std::size_t n = 0;
   const auto* groups = all != nullptr ? rd_kafka_DescribeConsumerGroups_result_groups(all, &n) : nullptr;
   for (std::size_t i = 0; i < n; ++i) {
-    if (const auto* failed = rd_kafka_ConsumerGroupDescription_error(groups[i])) {
-      // Kafka 4 says so of a group that is new; older ones call it dead.
-      if (rd_kafka_error_code(failed) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+    if (const auto* fault = rd_kafka_ConsumerGroupDescription_error(groups[i])) {
+      auto code = rd_kafka_error_code(fault);
+      // Kafka 4 says "not found" of a group that is new; older ones call it dead.
+      if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND || code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
         continue;
-      return kafka_error(rd_kafka_error_code(failed), doing);
+      return kafka_error(code, doing);
     }
     TIDEMILL_CHECK(check_members(*groups[i], group, ours));
   }
