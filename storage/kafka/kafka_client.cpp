@@ -14,22 +14,14 @@ namespace tidemill {
 struct kafka_client_callbacks {
   static kafka_client& client_of(void* opaque) { return *static_cast<kafka_client*>(opaque); }
 
-  static void failed(rd_kafka_t* rk, int number, const char* reason, void* opaque) {
+  static void failed(rd_kafka_t*, int number, const char* reason, void* opaque) {
     auto& c = client_of(opaque);
-    if (number == RD_KAFKA_RESP_ERR__FATAL) {
-      std::array<char, 512> text{};
-      auto why = rd_kafka_fatal_error(rk, text.data(), text.size());
-      std::lock_guard lock{c.mutex_};
-      c.fatal_ = text.data();
-      c.fatal_code_ = kafka_code(why) == errc::fenced ? errc::fenced : errc::refused;
-      return;
-    }
     auto plain = plain_reason(reason);
     std::lock_guard lock{c.mutex_};
     if (number == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
         (number == RD_KAFKA_RESP_ERR__SSL && is_tls_refusal(plain)))
       c.refused_ = std::move(plain);
-    else if (number != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+    else if (number != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && number != RD_KAFKA_RESP_ERR__FATAL)
       c.unreachable_ = std::move(plain);
   }
 
@@ -101,8 +93,7 @@ std::map<std::string, std::string> merged(const kafka_client_settings& s, const 
     for (const auto& [name, value] : *properties)
       all[name] = value;
   all["bootstrap.servers"] = joined(s.brokers);
-  if (!s.client_id.empty())
-    all["client.id"] = s.client_id;
+  all.try_emplace("client.id", s.client_id.empty() ? "tidemill" : s.client_id);
   return all;
 }
 
@@ -149,11 +140,13 @@ void kafka_client::serve(std::chrono::milliseconds wait) {
 }
 
 status kafka_client::state() const {
+  std::array<char, 512> text{};
+  if (auto fatal = rd_kafka_fatal_error(handle_, text.data(), text.size())) {
+    if (kafka_code(fatal) == errc::fenced)
+      return error{errc::fenced, "a newer process has taken our place in Kafka: " + std::string{text.data()}};
+    return error{errc::bug, "the Kafka client gave up: " + std::string{text.data()}};
+  }
   std::lock_guard lock{mutex_};
-  if (fatal_code_ == errc::fenced)
-    return error{errc::fenced, "a newer process has taken our place in Kafka: " + fatal_};
-  if (fatal_code_ != errc::none)
-    return error{fatal_code_, "the Kafka client gave up: " + fatal_};
   if (std::any_of(answers_.begin(), answers_.end(), [](const auto& a) { return a.second; }))
     return {};
   if (!refused_.empty())

@@ -46,7 +46,8 @@ public:
   /// Serves callbacks that wait in the main queue, up to `wait`.
   void serve(std::chrono::milliseconds wait);
   /// How things stand. Success: a broker answers, or nothing is known yet. Errors: `unavailable` (no
-  /// broker is reachable), `refused` (authentication, TLS: no broker lets us in), `fenced`. Any thread.
+  /// broker is reachable), `refused` (authentication, TLS: no broker lets us in), `fenced`, `bug` (the
+  /// library gave up). Any thread.
   [[nodiscard]] status state() const;
   /// Whether a broker answers. Any thread.
   [[nodiscard]] bool up() const;
@@ -67,8 +68,7 @@ private:
 
   mutable std::mutex mutex_;            // guards what follows
   std::map<std::string, bool> answers_; // by connection
-  std::string unreachable_, refused_, fatal_;
-  errc fatal_code_ = errc::none;
+  std::string unreachable_, refused_;
 };
 
 } // namespace tidemill

@@ -100,6 +100,11 @@ kafka_group::~kafka_group() {
       take_answers(milliseconds{50});
     } while ((!commits_.empty() || !under_way_.empty()) && clock::now() < until);
   }
+  closing_ = true;
+  give_back();
+  // Destroying a handle waits for ever while a change of the assignment waits for its answer. A static member
+  // doesn't leave by this.
+  rd_kafka_consumer_close(client_->handle());
   queues_.reset(); // before the handle
 }
 
@@ -161,7 +166,7 @@ void kafka_group::revoked(kafka_lists& list) {
   for (auto& at : names_of(*list.raw)) {
     if (lost)
       commits_.erase(at);
-    else
+    else if (!closing_)
       unreleased_.insert(at);
     changes_.push_back({lost ? change::kind::lost : change::kind::revoked, std::move(at)});
   }

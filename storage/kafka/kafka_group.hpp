@@ -83,6 +83,7 @@ private:
   std::map<topic_partition, offset> commits_, under_way_;
   std::chrono::steady_clock::time_point committed_at_{};
   std::uint64_t rebalances_ = 0, commit_failures_ = 0;
+  bool closing_ = false;
 };
 
 } // namespace tidemill

@@ -7,6 +7,7 @@
 #include "storage/kafka/kafka_group.hpp"
 #include "storage/kafka/kafka_survey.hpp"
 #include "storage/kafka/partition_numbers.hpp"
+#include "storage/kafka/wire_fetcher.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -24,9 +25,9 @@ constexpr const char* exchanged =
     "the topic was deleted and created again, or truncated. To read the new one from "
     "its start, choose another group and data folder";
 
-// Once it runs nothing ends it but a newer process: rights and passwords may come back as they went.
+// Once it runs: rights and passwords may come back as they went.
 status later(const status& s) {
-  if (!s && s.error().code() != errc::fenced)
+  if (!s && s.error().code() == errc::refused)
     return error{errc::unavailable, s.error().text()};
   return s;
 }
@@ -38,10 +39,25 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
+bool is_plain(const kafka_client_settings& s) {
+  auto protocol = s.properties.find("security.protocol");
+  return protocol == s.properties.end() || protocol->second == "plaintext" || protocol->second == "PLAINTEXT";
+}
+
+std::string client_id_of(const kafka_client_settings& s) {
+  auto own = s.properties.find("client.id");
+  return own != s.properties.end() ? own->second : s.client_id.empty() ? "tidemill" : s.client_id;
+}
+
 class kafka_source final : public record_source {
 public:
   kafka_source(kafka_source_settings s, partition_numbers numbers)
       : s_(std::move(s)), numbers_(std::move(numbers)), count_(numbers_.size()), lanes_(count_) {}
+
+  ~kafka_source() override {
+    if (group_)
+      pass_commits(); // the group's end sends them
+  }
 
   status open(milliseconds wait) override;
   bool assigns() const noexcept override { return true; }
@@ -133,7 +149,15 @@ status kafka_source::open(milliseconds wait) {
 }
 
 status kafka_source::make_fetcher() {
+  using fetching = kafka_source_settings::fetching;
   fetcher::settings f{.read_ahead = s_.read_ahead, .read_committed = s_.read_committed, .meta = s_.meta};
+  auto plain = is_plain(s_.client);
+  if (s_.fetch == fetching::wire && !plain)
+    return error{errc::config_invalid, "fetch: wire speaks neither TLS nor SASL"};
+  if (plain && s_.fetch != fetching::client) {
+    fetcher_ = make_wire_fetcher(s_.client.brokers, client_id_of(s_.client), f);
+    return {};
+  }
   TIDEMILL_TRY(fetcher_, make_client_fetcher(s_.client, f, count_));
   return {};
 }

@@ -71,21 +71,22 @@ public:
   }
   void create(const std::string& topic, int partitions,
               const std::map<std::string, std::string>& config = {}) {
-    if (mock_ != nullptr) {
+    if (mock_ != nullptr)
       REQUIRE(rd_kafka_mock_topic_create(mock_, topic.c_str(), partitions, 1) == RD_KAFKA_RESP_ERR_NO_ERROR);
-      return;
-    }
-    char text[256];
-    auto* made = rd_kafka_NewTopic_new(topic.c_str(), partitions, 1, text, sizeof text);
-    for (const auto& [name, value] : config)
-      rd_kafka_NewTopic_set_config(made, name.c_str(), value.c_str());
-    admin([&](rd_kafka_queue_t* q) { rd_kafka_CreateTopics(handle_, &made, 1, nullptr, q); });
-    rd_kafka_NewTopic_destroy(made);
+    else
+      REQUIRE(try_to_create(topic, partitions, config) == RD_KAFKA_RESP_ERR_NO_ERROR);
   }
   void remove(const std::string& topic) {
     auto* gone = rd_kafka_DeleteTopic_new(topic.c_str());
     admin([&](rd_kafka_queue_t* q) { rd_kafka_DeleteTopics(handle_, &gone, 1, nullptr, q); });
     rd_kafka_DeleteTopic_destroy(gone);
+  }
+  /// Deletes it and makes an empty one of the same name.
+  void recreate(const std::string& topic, int partitions) {
+    remove(topic);
+    auto until = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (try_to_create(topic, partitions, {}) != RD_KAFKA_RESP_ERR_NO_ERROR)
+      REQUIRE(std::chrono::steady_clock::now() < until); // deletion goes on for a moment
   }
   void grow(const std::string& topic, std::size_t partitions) {
     char text[256];
@@ -148,15 +149,35 @@ private:
     REQUIRE(out != nullptr);
     return out;
   }
+  /// The answer; the caller destroys it.
   template <class F>
-  void admin(F&& ask) {
+  rd_kafka_event_t* ask_admin(F&& ask) {
     auto* queue = rd_kafka_queue_new(handle_);
     ask(queue);
     auto* answer = rd_kafka_queue_poll(queue, 20'000);
     REQUIRE(answer != nullptr);
     CHECK(std::string{rd_kafka_err2str(rd_kafka_event_error(answer))} == "Success");
-    rd_kafka_event_destroy(answer);
     rd_kafka_queue_destroy(queue);
+    return answer;
+  }
+  template <class F>
+  void admin(F&& ask) {
+    rd_kafka_event_destroy(ask_admin(ask));
+  }
+  rd_kafka_resp_err_t try_to_create(const std::string& topic, int partitions,
+                                    const std::map<std::string, std::string>& config) {
+    char text[256];
+    auto* made = rd_kafka_NewTopic_new(topic.c_str(), partitions, 1, text, sizeof text);
+    for (const auto& [name, value] : config)
+      rd_kafka_NewTopic_set_config(made, name.c_str(), value.c_str());
+    auto* answer =
+        ask_admin([&](rd_kafka_queue_t* q) { rd_kafka_CreateTopics(handle_, &made, 1, nullptr, q); });
+    std::size_t n = 0;
+    const auto** all = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer), &n);
+    auto out = n == 1 ? rd_kafka_topic_result_error(all[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
+    rd_kafka_event_destroy(answer);
+    rd_kafka_NewTopic_destroy(made);
+    return out;
   }
   static void send(rd_kafka_t* to, const std::string& topic, std::int32_t partition,
                    const std::vector<message>& all) {
