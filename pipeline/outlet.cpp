@@ -5,6 +5,47 @@
 #include <algorithm>
 
 namespace tidemill {
+namespace {
+
+/// `"raw":"text"`, `"raw_base64":"…"` where it isn't UTF-8, `"raw":null` without a value.
+void append_bytes(std::string& json, const std::string& name, std::optional<std::string_view> bytes) {
+  if (!bytes)
+    json += '"' + name + "\":null";
+  else if (!is_utf8(*bytes))
+    json += '"' + name + "_base64\":\"" + base64_encode(*bytes) + '"';
+  else
+    append_json_string(json += '"' + name + "\":", *bytes);
+}
+
+/// The key and all headers, in order.
+void append_meta(std::string& json, const record_meta& meta) {
+  append_bytes(json += ',', "key", meta.key);
+  json += ",\"headers\":[";
+  for (std::size_t i = 0; i < meta.headers.size(); ++i) {
+    append_bytes(json += i == 0 ? "{" : ",{", "name", meta.headers[i].name);
+    append_bytes(json += ',', "value", meta.headers[i].value);
+    json += '}';
+  }
+  json += ']';
+}
+
+/// Text and bytes as they are, all else as JSON.
+std::optional<std::string> key_text(const column& keys, std::size_t row) {
+  if (keys.is_null(row))
+    return std::nullopt;
+  auto key = keys.at(row);
+  if (key.is_null())
+    return std::nullopt;
+  if (const auto* text = key.get_if<std::string>())
+    return *text;
+  if (const auto* bytes = key.get_if<byte_string>())
+    return bytes->bytes;
+  std::string json;
+  append_json(json, key);
+  return json;
+}
+
+} // namespace
 
 outlet::outlet(const source_plan& source, partition_id id)
     : source_(source), id_(id), events_(source.streams.size(), nobody), dead_(source.streams.size(), nobody),
@@ -32,10 +73,11 @@ bool outlet::wants(std::size_t stream) const noexcept {
   return events_[stream] != nobody;
 }
 
-void outlet::add(std::size_t output, const record& r, std::string json) {
+void outlet::add(std::size_t output, const record& r, std::string json,
+                 std::vector<std::optional<std::string>> keys) {
   if (output == nobody)
     return;
-  built_.push_back({output, {id_, r.at, 0}, std::move(json)});
+  built_.push_back({output, {id_, r.at, 0}, std::move(json), std::move(keys)});
 }
 
 std::string outlet::refusal(std::string_view stream, std::string_view step, const record& r, errc code,
@@ -51,12 +93,12 @@ std::string outlet::refusal(std::string_view stream, std::string_view step, cons
   append_json_string(json, reason);
   if (at != time_min)
     json += ",\"event_time\":\"" + format_rfc3339(at) + '"';
-  if (is_utf8(r.bytes)) {
-    json += ",\"raw\":";
-    append_json_string(json, r.bytes);
-  } else {
-    json += ",\"raw_base64\":\"" + base64_encode(r.bytes) + '"';
-  }
+  if (r.arrival)
+    json += ",\"received\":\"" + format_rfc3339(*r.arrival) + '"';
+  if (r.meta != nullptr)
+    append_meta(json, *r.meta);
+  append_bytes(json += ',', "raw",
+               r.meta != nullptr && r.meta->tombstone ? std::nullopt : std::optional{r.bytes});
   json += '}';
   return json;
 }
@@ -77,8 +119,13 @@ void outlet::late(std::size_t view, const record& r, event_time at, event_time w
       refusal(source_.outputs[output].name, source_.views[view].name, r, errc::event_late, reason, at));
 }
 
-void outlet::events(std::size_t stream, const event_batch& batch, const selection& rows) {
+std::uint64_t outlet::events(std::size_t stream, const event_batch& batch, const selection& rows) {
   const auto& s = source_.streams[stream];
+  const auto& wanted = source_.outputs[events_[stream]].keys;
+  std::vector<column> keys(wanted.size());
+  std::vector<cel::row_error> failed;
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    wanted[i].text.evaluate(batch, rows, keys[i], failed);
   for (auto row : rows) {
     std::string json = "{";
     for (std::size_t i = 0; i < s.fields.size(); ++i) {
@@ -89,8 +136,12 @@ void outlet::events(std::size_t stream, const event_batch& batch, const selectio
       append_json(json, batch.columns[s.slots[i]].at(row));
     }
     json += '}';
-    add(events_[stream], batch.records[row], std::move(json));
+    std::vector<std::optional<std::string>> own;
+    for (const auto& k : keys)
+      own.push_back(key_text(k, row));
+    add(events_[stream], batch.records[row], std::move(json), std::move(own));
   }
+  return failed.size();
 }
 
 void outlet::take(std::vector<emission>& out) {

@@ -3,6 +3,8 @@
 #include "event/batch.hpp"
 #include "pipeline/partition.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,8 +13,9 @@ namespace tidemill {
 
 /// Builds the events that leave a partition as JSON, in the order of records.
 ///
-/// A refused record keeps its source, partition, offset, step, reason and original bytes (`raw`, or
-/// `raw_base64` where they aren't UTF-8).
+/// A refused record keeps its source, partition, offset, step, reason, arrival, and the original bytes
+/// (`raw`, or `raw_base64` where they aren't UTF-8, or null for a tombstone); key and headers alike where the
+/// source fills them in.
 class outlet {
 public:
   outlet(const source_plan& source, partition_id id);
@@ -23,14 +26,16 @@ public:
   void late(std::size_t view, const record& r, event_time at, event_time watermark);
   /// Whether anybody reads the events of a stream.
   [[nodiscard]] bool wants(std::size_t stream) const noexcept;
-  /// The selected rows of a stream.
-  void events(std::size_t stream, const event_batch& batch, const selection& rows);
+  /// The selected rows of a stream, each with the keys that sinks ask for. An event whose key can't be
+  /// computed goes out without one; returns how often that was.
+  std::uint64_t events(std::size_t stream, const event_batch& batch, const selection& rows);
 
   /// Moves all that was built to `out`, in the order of records, then outputs.
   void take(std::vector<emission>& out);
 
 private:
-  void add(std::size_t output, const record& r, std::string json);
+  void add(std::size_t output, const record& r, std::string json,
+           std::vector<std::optional<std::string>> keys = {});
   [[nodiscard]] std::string refusal(std::string_view stream, std::string_view step, const record& r,
                                     errc code, std::string_view reason, event_time at) const;
 

@@ -249,7 +249,7 @@ struct partition::impl {
       run_steps(s, events);
       passed[s] = events.selected;
       if (out.wants(s))
-        out.events(s, events, passed[s]);
+        counts.unkeyed += out.events(s, events, passed[s]);
     }
     for (std::size_t v = 0; v < feeds.size(); ++v) {
       auto refused = feeds[v]->apply(events, passed[feeds[v]->plan().stream], watermarks, out);
@@ -517,6 +517,7 @@ partition::segments partition::snapshot() {
   }
   out.varint(impl_->counts.skipped);
   out.varint(impl_->counts.lost);
+  out.varint(impl_->counts.unkeyed);
   out.varint(impl_->lost.size());
   for (const auto& l : impl_->lost) {
     out.svarint(l.from.time_since_epoch().count());
@@ -589,6 +590,7 @@ status partition::restore_core(std::string_view bytes, const std::function<bool(
   if (format > 1) {
     impl_->counts.skipped = in.varint();
     impl_->counts.lost = in.varint();
+    impl_->counts.unkeyed = in.varint();
     for (auto n = in.varint(); n > 0 && in.ok(); --n) {
       auto from = event_time{microseconds{in.svarint()}};
       impl_->lost.push_back({from, event_time{microseconds{in.svarint()}}});

@@ -39,6 +39,7 @@ struct emission {
   std::size_t output = 0; ///< index in `source_plan::outputs`
   event_id id;
   std::string json;
+  std::vector<std::optional<std::string>> keys{}; ///< as in `output_plan::keys`
 };
 
 /// Running totals of a partition; part of its state, so a replay doesn't count twice.
@@ -48,6 +49,7 @@ struct partition_counts {
   std::uint64_t future = 0;        ///< quarantined
   std::uint64_t skipped = 0;       ///< tombstones, where they are to be passed over
   std::uint64_t lost = 0;          ///< offsets that were gone when they were due
+  std::uint64_t unkeyed = 0;       ///< events that went to a sink without a key, as the expression failed
   std::vector<std::uint64_t> late; ///< by view
   friend bool operator==(const partition_counts&, const partition_counts&) = default;
 };

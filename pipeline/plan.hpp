@@ -70,12 +70,19 @@ struct stream_plan {
 
 enum class output_kind : std::uint8_t { events, dead, late, future };
 
+/// The key that a sink wants with each event: `key:` of the sink, compiled against the stream's fields.
+struct output_key {
+  std::size_t sink = 0;
+  cel::expression text;
+};
+
 /// A stream of events that leaves the workers: consumed by sinks by name.
 struct output_plan {
   std::string name; ///< `hits`, `log.dead`, `hourly.late`, `log.future`
   output_kind kind;
   std::size_t of = 0;             ///< index of the stream (events, dead) or view (late)
   std::vector<std::size_t> sinks; ///< indexes in `plan::sinks`; the dead-letter log is not counted
+  std::vector<output_key> keys{}; ///< of the sinks that want one
 };
 
 /// One source with everything that runs on its events.

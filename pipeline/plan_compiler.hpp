@@ -38,6 +38,7 @@ private:
   void read_outputs();
   void read_sink(const component& c);
   void read_sink_input(const component& c, const text_at& from, sink_plan& sink);
+  void read_sink_key(const component& c, source_plan& source, output_plan& output);
   void read_everything(source_plan& s, const stream_plan& stream);
   static void note_reads(const step_scope& scope, source_plan& s);
   [[nodiscard]] bool new_name(const text_at& name, const char* what);

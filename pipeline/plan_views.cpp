@@ -248,8 +248,13 @@ void plan_compiler::read_sink_input(const component& c, const text_at& from, sin
   for (auto& source : out_->sources) {
     for (const auto& view : source.views) {
       known.push_back(view.name);
-      if (view.name == from.text)
-        return sink.views.push_back(from.text);
+      if (view.name != from.text)
+        continue;
+      if (c.settings.has("key"))
+        fault(c.settings.where("key"), "sinks." + c.name.text + ".key",
+              "\"" + from.text + "\" is a view: its rows have their `by` columns as key",
+              "remove `key`, or give the view a sink of its own");
+      return sink.views.push_back(from.text);
     }
     for (std::size_t s = 0; s < source.streams.size(); ++s)
       if (source.streams[s].name == from.text &&
@@ -262,6 +267,8 @@ void plan_compiler::read_sink_input(const component& c, const text_at& from, sin
       if (output.name != from.text)
         continue;
       output.sinks.push_back(index);
+      if (c.settings.has("key"))
+        read_sink_key(c, source, output);
       return sink.outputs.push_back(from.text);
     }
     for (const auto& stream : source.streams)
@@ -271,6 +278,31 @@ void plan_compiler::read_sink_input(const component& c, const text_at& from, sin
   if (auto it = names_.find(from.text); it == names_.end())
     fault(from.at, "sinks." + c.name.text + ".from", "no view, stream or side output \"" + from.text + "\"",
           did_you_mean(from.text, known));
+}
+
+void plan_compiler::read_sink_key(const component& c, source_plan& source, output_plan& output) {
+  auto path = "sinks." + c.name.text + ".key";
+  if (output.kind != output_kind::events)
+    return fault(c.settings.where("key"), path,
+                 "the events of \"" + output.name + "\" have no fields that a key could be made of",
+                 "give them a sink of their own, without `key`");
+  auto s = static_cast<std::size_t>(&source - out_->sources.data());
+  auto scope = scopes_[s][output.of];
+  auto before = faults_.size();
+  auto key =
+      compile_at({c.settings.text("key"), c.settings.where("key")}, scope.environment(), path, faults_);
+  if (key && (key->result().is(kind::optional) || key->result().is(kind::type)))
+    fault(c.settings.where("key"), path, "a key can't be " + to_string(key->result()),
+          key->result().is(kind::optional) ? "end it with .orValue(…)" : "");
+  for (auto f = before; f < faults_.size(); ++f)
+    faults_[f].text = "in " + output.name + ": " + faults_[f].text;
+  if (!key)
+    return;
+  scope.read.assign(source.fields.size() + meta_columns, false);
+  for (auto slot : key->slots())
+    scope.reads(slot);
+  note_reads(scope, source);
+  output.keys.push_back({out_->sinks.size(), std::move(*key)});
 }
 
 void plan_compiler::read_sink(const component& c) {
