@@ -189,10 +189,13 @@ void worker_state::ended(offset at) {
   end_ = at;
 }
 
-void worker_state::gap(offset wanted, offset available) {
-  throw std::runtime_error{
-      s_.key + ": records from offset " + std::to_string(wanted) + " to " + std::to_string(available) +
-      " are gone from the source; restore the input, or start with an empty data folder"};
+void worker_state::gap(offset, offset available) {
+  if (draining_ || available <= state_->read_position())
+    return;
+  enter({0, journal_entry::what::gap, {}, available, {}});
+  marks_.clear(); // what lay before is gone
+  mark_.reset();
+  s_.ready(worker_actor{self_}, state_->read_position(), mark_);
 }
 
 void worker_state::acked(std::size_t view, const link_ack& a) {

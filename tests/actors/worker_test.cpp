@@ -1,3 +1,4 @@
+#include "event/hash.hpp"
 #include "tests/actors/worker_world.hpp"
 
 #include <catch2/catch.hpp>
@@ -291,6 +292,35 @@ TEST_CASE_METHOD(one_worker, "the watermark of an idle partition moves on, by a 
   CHECK(shown().idle);
 }
 
+TEST_CASE_METHOD(one_worker, "a gap is journalled and passed over, and so by every later worker") {
+  shown().last_record = std::chrono::steady_clock::now().time_since_epoch().count(); // not idle
+  source->grow(8);
+  auto w = start(1);
+  pass(milliseconds{200});
+  caf::anon_send(caf::actor_cast<worker_actor>(w), atom::gap_v, std::uint64_t{fake_source::at(7) + 2},
+                 std::uint64_t{fake_source::at(20)});
+  pass(milliseconds{200});
+  CHECK(source->asked == std::vector<offset>{0, fake_source::at(20)});
+  auto entries = journal();
+  REQUIRE(entries.size() == 1);
+  CHECK(entries[0].kind == journal_entry::what::gap);
+  CHECK(entries[0].at == fake_source::at(7) + 2);
+  CHECK(entries[0].number == fake_source::at(20));
+  source->grow(16); // of which 20 … 23 are left
+  pass(milliseconds{200});
+  stop(w);
+  start(2);
+  pass(milliseconds{200});
+  CHECK(journal() == entries);
+  source->finite = true;
+  source->grow(16);
+  pass(milliseconds{500});
+  CHECK(events->at.size() == 28);
+  CHECK(std::ranges::is_sorted(events->at));
+  CHECK(std::ranges::adjacent_find(events->at) == events->at.end());
+  CHECK(shown().records == 28);
+}
+
 TEST_CASE_METHOD(one_worker, "a checkpoint waits until its sinks are durable") {
   events->syncs = false;
   source->grow(8);
@@ -378,8 +408,6 @@ TEST_CASE_METHOD(one_worker, "a drain flushes and saves what there is, then the 
   CHECK(view_state->sealed == all_counted);
 }
 
-} // namespace tidemill::test
-
 TEST_CASE_METHOD(one_worker,
                  "where a partition that comes and goes starts is saved before its first record") {
   auto s = setup();
@@ -429,3 +457,5 @@ TEST_CASE_METHOD(one_worker, "a partition that is new to a view begins where its
   CHECK(entries[0].time >= event_time{std::chrono::seconds{100}});
   CHECK(source->asked == std::vector<offset>{0});
 }
+
+} // namespace tidemill::test
