@@ -158,16 +158,6 @@ class Refused(support.Case):
         p.kill()
         self.assertEqual((self.folder / "rows.ndjson").read_text(), "mine\n")
 
-    def test_two_processes_on_one_data_folder(self):
-        first = self.pipeline(yaml())
-        first.start()
-        first.address()
-        second = self.pipeline(yaml(out="other.ndjson"), "second", data=first.data)
-        self.assertEqual(second.run(seconds=10), 1, second.said())
-        self.assertIn(f"process {first.process.pid} ", second.said())
-        self.assertIn("another data folder", second.said())
-        self.assertEqual(first.terminate(), 0)
-
 
 class Damaged(support.Case):
     """State that is damaged, full or of another pipeline."""
