@@ -60,11 +60,12 @@ void worker_state::restore() {
     auto saved = c->state_ids.find(wanted);
     return view != views.end() && saved != c->state_ids.end() && saved->second == view->state_id;
   };
-  auto restored =
-      c == nullptr ? state_->restore(shown().start, {}, known) : state_->restore(c->at, c->segments, known);
-  if (!restored)
-    throw std::runtime_error{restored.error().in(s_.key).text()};
-  if (c != nullptr) {
+  if (c == nullptr) {
+    state_->start(shown().start);
+  } else {
+    auto restored = state_->restore(c->at, c->core, c->pieces, known);
+    if (!restored)
+      throw std::runtime_error{restored.error().in(s_.key).text()};
     saved_at_ = c->at;
     mark_ = c->mark;
   }

@@ -68,7 +68,7 @@ void worker_state::save_if_due(bool now) {
   for (const auto& view : s_.all->sources[s_.source].views)
     c.state_ids[view.name] = view.state_id;
   c.tables = state_->table_versions();
-  c.segments = state_->snapshot();
+  c.state = state_->snapshot();
   pending_ = std::move(c);
   hand_over_checkpoint();
 }

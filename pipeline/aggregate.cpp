@@ -112,6 +112,7 @@ accumulator_layout::accumulator_layout(std::vector<std::shared_ptr<const aggrega
   for (const auto& part : parts_) {
     offsets_.push_back(size_);
     size_ += (part->size() + 7) / 8 * 8;
+    flat_ = flat_ && part->flat();
   }
 }
 
@@ -128,6 +129,11 @@ void accumulator_layout::destroy(std::byte* at) const noexcept {
 void accumulator_layout::merge(std::byte* into, const std::byte* from) const {
   for (std::size_t i = 0; i < parts_.size(); ++i)
     parts_[i]->merge(into + offsets_[i], from + offsets_[i]);
+}
+
+void accumulator_layout::copy(std::byte* to, const std::byte* from) const {
+  for (std::size_t i = 0; i < parts_.size(); ++i)
+    parts_[i]->copy(to + offsets_[i], from + offsets_[i]);
 }
 
 void accumulator_layout::save(const std::byte* at, byte_writer& out) const {

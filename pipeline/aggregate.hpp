@@ -38,6 +38,13 @@ public:
   virtual void save(const std::byte* at, byte_writer& out) const = 0;
   /// `at` is constructed and empty. False: the bytes are damaged; `at` may then be destroyed only.
   [[nodiscard]] virtual bool load(std::byte* at, byte_reader& in) const = 0;
+  /// Makes a copy in raw memory: one that saves to the same bytes.
+  virtual void copy(std::byte* to, const std::byte* from) const {
+    construct(to);
+    merge(to, from);
+  }
+  /// Whether memcpy makes such a copy and nothing needs to be destroyed.
+  [[nodiscard]] virtual bool flat() const noexcept { return false; }
   /// Heap bytes that the accumulator owns.
   [[nodiscard]] virtual std::size_t heap_bytes(const std::byte*) const noexcept { return 0; }
 };
@@ -68,6 +75,8 @@ public:
   void construct(std::byte* at) const noexcept;
   void destroy(std::byte* at) const noexcept;
   void merge(std::byte* into, const std::byte* from) const;
+  void copy(std::byte* to, const std::byte* from) const; ///< into raw memory
+  [[nodiscard]] bool flat() const noexcept { return flat_; }
   void save(const std::byte* at, byte_writer& out) const;
   [[nodiscard]] bool load(std::byte* at, byte_reader& in) const;
 
@@ -75,6 +84,7 @@ private:
   std::vector<std::shared_ptr<const aggregate>> parts_;
   std::vector<std::size_t> offsets_;
   std::size_t size_ = 0;
+  bool flat_ = true;
 };
 using layout_ptr = std::shared_ptr<const accumulator_layout>;
 

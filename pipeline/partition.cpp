@@ -1,5 +1,6 @@
 #include "pipeline/partition.hpp"
 
+#include "pipeline/frozen_partition.hpp"
 #include "pipeline/outlet.hpp"
 #include "pipeline/time_guard.hpp"
 #include "pipeline/view_feed.hpp"
@@ -492,9 +493,9 @@ std::size_t partition::panes() const noexcept {
   return n;
 }
 
-partition::segments partition::snapshot() {
-  auto core = std::make_shared<std::string>();
-  byte_writer out{*core};
+std::shared_ptr<const frozen_state> partition::snapshot() const {
+  std::string core;
+  byte_writer out{core};
   out.u8(core_format);
   impl_->guard.save(out);
   out.u8(impl_->ended ? 1 : 0);
@@ -523,9 +524,9 @@ partition::segments partition::snapshot() {
     out.svarint(l.from.time_since_epoch().count());
     out.svarint(l.until.time_since_epoch().count());
   }
-  segments all{{"core", std::move(core)}};
+  auto all = std::make_shared<frozen_partition>(std::move(core));
   for (const auto& f : impl_->feeds)
-    f->panes.snapshot("view/" + f->plan().name + "/", all);
+    all->add(f->plan().name, f->plan().state_id, f->panes.freeze());
   return all;
 }
 
@@ -537,28 +538,35 @@ error damaged(std::string_view what) {
 
 } // namespace
 
-status partition::restore(offset at, const segments& saved,
+status partition::restore(offset at, std::string_view core, const stored_pieces& pieces,
                           const std::function<bool(const std::string&)>& known) {
   impl_->position = at;
-  for (const auto& [name, bytes] : saved) {
-    if (name == "core") {
-      TIDEMILL_CHECK(restore_core(*bytes, known));
-      continue;
-    }
-    for (auto& f : impl_->feeds) {
-      auto prefix = "view/" + f->plan().name + "/";
-      if (name.starts_with(prefix) && known(f->plan().name) && !f->panes.restore(*bytes))
-        return damaged("segment " + name);
-    }
-  }
+  TIDEMILL_CHECK(restore_core(core, known));
+  TIDEMILL_CHECK(pieces([&](std::string_view piece) -> status {
+    piece_heading heading;
+    if (!read_heading(piece, heading))
+      return damaged("piece of state");
+    for (auto& f : impl_->feeds)
+      if (f->plan().name == heading.view && f->plan().state_id == heading.state_id && known(f->plan().name) &&
+          !f->panes.restore(heading.sections, f->freed))
+        return damaged("state of view " + f->plan().name);
+    return {};
+  }));
+  for (auto& f : impl_->feeds)
+    if (!f->panes.complete())
+      return error{errc::corrupt, "the checkpoint lacks some of the state of view " + f->plan().name};
   return {};
+}
+
+void partition::start(offset at) noexcept {
+  impl_->position = at;
 }
 
 status partition::restore_core(std::string_view bytes, const std::function<bool(const std::string&)>& known) {
   byte_reader in{bytes};
   auto format = in.u8();
   if (format < 1 || format > core_format || !impl_->guard.load(in))
-    return damaged("core segment");
+    return damaged("core");
   impl_->ended = in.u8() != 0;
   impl_->counts.records = in.varint();
   impl_->counts.dead = in.varint();
@@ -597,7 +605,7 @@ status partition::restore_core(std::string_view bytes, const std::function<bool(
     }
   }
   if (!in.ok() || !in.at_end())
-    return damaged("core segment");
+    return damaged("core");
   return {};
 }
 

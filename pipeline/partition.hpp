@@ -1,6 +1,7 @@
 #pragma once
 
 #include "event/batch.hpp"
+#include "event/frozen_state.hpp"
 #include "pipeline/link.hpp"
 #include "pipeline/plan.hpp"
 
@@ -127,11 +128,14 @@ public:
   [[nodiscard]] const std::vector<std::string>& table_versions() const noexcept;
   [[nodiscard]] std::size_t panes() const noexcept;
 
-  using segments = std::vector<std::pair<std::string, std::shared_ptr<const std::string>>>;
-  /// All state as named segments; unchanged ones are the same objects as last time.
-  [[nodiscard]] segments snapshot();
-  /// Into a fresh object. A view whose `state_id` is not in `known` starts empty. Errors: `corrupt`.
-  status restore(offset at, const segments& saved, const std::function<bool(const std::string& view)>& known);
+  /// All state as it is now; costs microseconds, and changes copy what they touch while it is alive.
+  [[nodiscard]] std::shared_ptr<const frozen_state> snapshot() const;
+  /// Into a fresh object: without any state.
+  void start(offset at) noexcept;
+  /// Into a fresh object: what a snapshot at `at` was made of. A view whose `state_id` is not in `known`
+  /// starts empty. Errors: `corrupt`, and those of `pieces`.
+  status restore(offset at, std::string_view core, const stored_pieces& pieces,
+                 const std::function<bool(const std::string& view)>& known);
 
 private:
   struct impl;

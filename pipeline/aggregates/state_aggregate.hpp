@@ -43,6 +43,15 @@ public:
     }
   }
   void merge(std::byte* into, const std::byte* from) const override { state(into).merge(state(from)); }
+  void copy(std::byte* to, const std::byte* from) const override {
+    if constexpr (std::is_copy_constructible_v<State>) {
+      ::new (static_cast<void*>(to)) State{state(from)};
+    } else {
+      construct(to);
+      merge(to, from);
+    }
+  }
+  [[nodiscard]] bool flat() const noexcept override { return std::is_trivially_copyable_v<State>; }
 
   [[nodiscard]] type result() const override { return result_; }
   [[nodiscard]] value finish(const std::byte* at) const override { return finish_(state(at)); }

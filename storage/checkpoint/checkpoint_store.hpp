@@ -1,46 +1,33 @@
 #pragma once
 
-#include "event/ids.hpp"
 #include "event/result.hpp"
-#include "storage/record_source.hpp"
+#include "event/time.hpp"
+#include "storage/checkpoint/blob_store.hpp"
+#include "storage/checkpoint/checkpoint.hpp"
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace tidemill {
 
-/// What a worker saves: everything that a new one needs to go on from `at`.
-struct checkpoint {
-  offset at = 0;
-  std::uint64_t journal = 0;                    ///< journal entries below this position are contained
-  std::string source;                           ///< `record_source::identity`
-  std::optional<record_mark> mark;              ///< the last record before `at`, if there is one
-  std::map<std::string, std::string> state_ids; ///< stateful part → hash of all that affects it
-  std::map<std::string, offset> sinks;          ///< event sink → durable up to here
-  std::vector<std::string> tables;              ///< table versions that a replay from here needs
-  /// Named pieces of state; a piece whose bytes equal an earlier one's is stored once.
-  std::vector<std::pair<std::string, std::shared_ptr<const std::string>>> segments;
-};
-
-/// Manifests over checksummed segments, per partition: two manifests are kept, and every segment they name.
-/// A manifest is renamed into place after its segments are durable. Thread-safe per key.
+/// Manifests over packs of state, per partition: two manifests are kept, and every pack they name. A save
+/// writes what has changed since the one before (see `state_layer`), then its manifest, then moves the head.
+/// Thread-safe; calls for one key wait for each other.
 class checkpoint_store {
 public:
-  /// Errors: `io`.
+  /// In a folder; it is created by the first save.
   [[nodiscard]] static result<std::unique_ptr<checkpoint_store>> open(std::filesystem::path folder);
+  explicit checkpoint_store(std::unique_ptr<blob_store> blobs);
   ~checkpoint_store();
 
-  /// Errors: `io`, `full`: the older checkpoints stay usable.
+  /// Errors: `io`, `full`, `fenced`: the older checkpoints stay usable.
   status save(const std::string& key, const checkpoint& c);
-  /// The newest checkpoint whose manifest and segments are intact; none if there never was one.
-  /// `warnings` receives a sentence for each damaged one passed over. All damaged: `corrupt`.
+  /// The newest checkpoint whose manifest and packs are intact; none if there never was one. Its `pieces`
+  /// may be read while the store lives, until the second save after it. `warnings` receives a sentence for
+  /// each damaged one passed over. All damaged: `corrupt`. Of another format: `mismatch`.
   [[nodiscard]] result<std::unique_ptr<checkpoint>> load(const std::string& key,
                                                          std::vector<std::string>& warnings);
   /// The lowest offset and journal position that the kept manifests need; nothing below is needed.
@@ -51,9 +38,24 @@ public:
   };
   [[nodiscard]] result<needs> needed(const std::string& key) const;
 
+  /// What is stored, for people; another process may be saving meanwhile.
+  struct kept {
+    std::string name;    ///< of its manifest
+    bool newest = false; ///< the head names it
+    std::string damage;  ///< not empty: the rest is
+    event_time saved{};
+    checkpoint head;                      ///< without pieces
+    std::uint64_t bytes = 0, entries = 0; ///< of its packs
+    std::size_t packs = 0, layers = 0;
+  };
+  struct history {
+    std::string key, place;
+    std::vector<kept> checkpoints; ///< newest first
+  };
+  [[nodiscard]] result<std::vector<history>> histories() const;
+
 private:
   struct impl;
-  explicit checkpoint_store(std::unique_ptr<impl> i);
   std::unique_ptr<impl> impl_;
 };
 

@@ -1,4 +1,5 @@
 #include "pipeline/partition.hpp"
+#include "tests/support/kept_state.hpp"
 #include "tests/support/make_definition.hpp"
 
 #include <catch2/catch.hpp>
@@ -51,7 +52,7 @@ struct input {
 };
 
 struct outcome {
-  std::vector<std::pair<std::string, std::string>> state;
+  kept_state state;
   std::vector<std::string> emitted;
   partition_counts counts;
   friend bool operator==(const outcome&, const outcome&) = default;
@@ -71,8 +72,7 @@ outcome run(const std::shared_ptr<const plan>& all, const input& in, Cut cut) {
     i = to;
   }
   outcome o;
-  for (const auto& [name, bytes] : p.snapshot())
-    o.state.emplace_back(name, *bytes);
+  o.state = keep_all(*p.snapshot());
   for (const auto& e : out)
     o.emitted.push_back(std::to_string(e.output) + ' ' + e.json);
   o.counts = p.counts();

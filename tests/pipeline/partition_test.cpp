@@ -2,6 +2,7 @@
 
 #include "pipeline/publication.hpp"
 #include "pipeline/view.hpp"
+#include "tests/support/kept_state.hpp"
 #include "tests/support/make_definition.hpp"
 
 #include <catch2/catch.hpp>
@@ -92,7 +93,7 @@ record_batch_ptr batch_of(const std::vector<line>& lines, std::size_t from, std:
 }
 
 struct outcome {
-  std::map<std::string, std::string> segments;
+  kept_state state;
   std::vector<std::string> emitted;
   friend bool operator==(const outcome&, const outcome&) = default;
 };
@@ -105,23 +106,26 @@ outcome run(const std::shared_ptr<const plan>& p, const std::vector<line>& lines
   auto worker = make();
   worker->open(0, {{1, 1}, std::nullopt, 0, nothing_sealed});
   std::vector<emission> out;
+  kept_state saved;
+  offset saved_at = 0;
   for (std::size_t at = 0; at < lines.size();) {
     auto to = cuts == nullptr ? lines.size() : std::min(lines.size(), at + 1 + (*cuts)() % 7);
     worker->apply(batch_of(lines, at, to), out);
     at = to;
     if (restart && (*cuts)() % 5 == 0) {
       auto position = worker->position();
-      auto saved = worker->snapshot();
+      saved = keep_changes(*worker->snapshot(), position, saved, saved_at, *cuts);
+      saved_at = position;
       worker = make();
-      REQUIRE(worker->restore(position, saved, [](const std::string&) { return true; }).has_value());
+      auto all = [](const std::string&) { return true; };
+      REQUIRE(worker->restore(position, saved.core, saved.pieces(), all).has_value());
       worker->open(0, {{1, 1}, std::nullopt, 0, nothing_sealed});
       at = position / 10;
     }
   }
   worker->enter({worker->entry_offset(journal_entry::what::end), journal_entry::what::end, {}, 0, {}}, out);
   outcome o;
-  for (const auto& [name, bytes] : worker->snapshot())
-    o.segments[name] = *bytes;
+  o.state = keep_all(*worker->snapshot());
   for (const auto& e : out)
     o.emitted.push_back(std::to_string(e.output) + ' ' + std::to_string(e.id.at) + ' ' + e.json);
   return o;

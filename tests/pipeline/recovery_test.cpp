@@ -158,9 +158,12 @@ void recovery_world::start_worker(std::size_t p) {
   };
   w.state = std::make_unique<partition>(plan_, 0, static_cast<partition_id>(p), false, find);
   const auto& c = checkpoints_[p];
-  auto restored = w.state->restore(c.at, c.segments, [](const std::string&) { return true; });
-  if (!restored)
-    return fail("restore: " + restored.error().text());
+  if (!c.state.core.empty()) {
+    auto all = [](const std::string&) { return true; };
+    auto restored = w.state->restore(c.at, c.state.core, c.state.pieces(), all);
+    if (!restored)
+      return fail("restore: " + restored.error().text());
+  }
   w.sink_floor = sink_upto_[p];
   w.state->sink_holds(0, w.sink_floor);
   std::vector<journal_entry> entries;
@@ -342,7 +345,8 @@ void recovery_world::save(std::size_t p) {
   }
   if (sink_upto_[p] < at)
     return; // a checkpoint waits for its sinks
-  checkpoints_[p] = {at, contained, w.state->snapshot()};
+  const auto& before = checkpoints_[p];
+  checkpoints_[p] = {at, contained, keep_changes(*w.state->snapshot(), at, before.state, before.at, random_)};
 }
 
 void recovery_world::read(std::size_t v) {

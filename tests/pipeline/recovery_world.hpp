@@ -3,6 +3,7 @@
 #include "pipeline/partition.hpp"
 #include "pipeline/publication.hpp"
 #include "pipeline/view.hpp"
+#include "tests/support/kept_state.hpp"
 
 #include <deque>
 #include <map>
@@ -31,7 +32,7 @@ private:
   struct durable_checkpoint {
     offset at = 0;
     std::size_t journal = 0;
-    partition::segments segments;
+    kept_state state;
   };
   struct worker {
     std::unique_ptr<partition> state;

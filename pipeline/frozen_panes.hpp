@@ -1,0 +1,46 @@
+#pragma once
+
+#include "event/frozen_state.hpp"
+#include "pipeline/aggregate.hpp"
+#include "pipeline/pane_blocks.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tidemill {
+
+class key_table;
+class key_reader;
+
+/// The panes of one view at one time: see `frozen_state`. Any thread, and any time: it keeps alive what it
+/// needs.
+class frozen_panes {
+public:
+  struct slice {
+    std::int64_t number;
+    slice_blocks blocks;
+  };
+  frozen_panes(layout_ptr layout, std::unique_ptr<const key_reader> keys, std::vector<slice> slices);
+  frozen_panes(frozen_panes&&) noexcept;
+  ~frozen_panes();
+
+  [[nodiscard]] std::uint64_t entries() const noexcept;
+  /// Adds to `counts`.
+  void count(std::span<const offset_range> ranges, std::span<std::uint64_t> counts) const;
+  /// Each piece begins with `heading`.
+  ///
+  ///     sections: (slice, length, panes: (number after the one before, key, changed_at, late, state)…)…
+  status write(std::string_view heading, std::span<const offset_range> ranges, std::size_t piece_bytes,
+               const frozen_state::piece_taker& take) const;
+
+private:
+  layout_ptr layout_; // outlives the chunks
+  std::unique_ptr<const key_reader> keys_;
+  std::vector<slice> slices_;
+};
+
+} // namespace tidemill
