@@ -3,10 +3,12 @@
 #include "event/bytes.hpp"
 #include "event/hash.hpp"
 #include "storage/disk_file.hpp"
+#include "storage/log/dead_letter.hpp"
 #include "storage/log/segment_file.hpp"
 #include "storage/log/segment_log.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -29,31 +31,8 @@ struct progress {
   std::map<std::string, std::map<partition_id, offset>, std::less<>> sinks; ///< up to where each has written
 };
 
-struct letter {
-  std::string_view stream, json;
-  event_id id;
-};
-
-std::string encode_letter(std::string_view stream, const outgoing_event& e) {
-  std::string out;
-  byte_writer w{out};
-  w.text(stream);
-  w.varint(to_index(e.id.partition));
-  w.varint(e.id.at);
-  w.varint(e.id.index);
-  w.raw(e.json);
-  return out;
-}
-
-std::optional<letter> decode_letter(std::string_view bytes) {
-  byte_reader r{bytes};
-  letter l;
-  l.stream = r.text();
-  l.id.partition = partition_id{static_cast<std::uint32_t>(r.varint())};
-  l.id.at = r.varint();
-  l.id.index = static_cast<std::uint32_t>(r.varint());
-  l.json = r.rest();
-  return r.ok() ? std::optional{l} : std::nullopt;
+event_time system_now() {
+  return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
 }
 
 std::string encode_cursors(const progress& all) {
@@ -127,6 +106,7 @@ result<progress> decode_cursors(std::string_view bytes, const std::filesystem::p
 struct dead_letter_log::impl {
   std::filesystem::path folder;
   std::uint64_t max_bytes = 0;
+  std::function<event_time()> now;
   std::unique_ptr<segment_log> log; ///< changed under `mutex`, read without
   mutable std::mutex mutex;
   progress all;
@@ -188,7 +168,7 @@ status dead_letter_log::impl::write(const std::string& sink, const outgoing_batc
       if (auto last = known->second.last.find(e.id.partition);
           last != known->second.last.end() && e.id <= last->second)
         continue; // it was written before a crash, and CURSORS was not
-    texts.push_back(encode_letter(stream, e));
+    texts.push_back(encode_letter({0, stream, e.id, now(), e.json}));
     fresh.emplace_back(stream, &e.id);
   }
   TIDEMILL_TRY(auto position, log->append(std::vector<std::string_view>{texts.begin(), texts.end()}));
@@ -215,10 +195,12 @@ status dead_letter_log::impl::sync() {
 }
 
 result<std::shared_ptr<dead_letter_log>> dead_letter_log::open(std::filesystem::path folder,
-                                                               std::uint64_t max_bytes) {
+                                                               std::uint64_t max_bytes,
+                                                               std::function<event_time()> now) {
   auto i = std::make_unique<impl>();
   i->folder = std::move(folder);
   i->max_bytes = max_bytes;
+  i->now = now ? std::move(now) : system_now;
   TIDEMILL_CHECK(i->load());
   return std::shared_ptr<dead_letter_log>{new dead_letter_log{std::move(i)}};
 }

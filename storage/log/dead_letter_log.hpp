@@ -1,10 +1,12 @@
 #pragma once
 
+#include "event/time.hpp"
 #include "storage/event_sink.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,16 +17,18 @@ namespace tidemill {
 
 /// The dead letters (late events, events from the future) of all streams of a process, newest at hand.
 ///
-/// A segment log with a letter per record (stream, event id, JSON), bounded by bytes: the oldest segments are
-/// dropped whole, and counted. The file CURSORS beside it says up to where each sink has written; a letter
-/// that comes again after a crash is known by its stream and id. Thread-safe.
+/// A segment log with a letter per record (time, stream, event id, JSON; see `dead_letter.hpp`), bounded by
+/// bytes: the oldest segments are dropped whole, and counted. The file CURSORS beside it says up to where
+/// each sink has written; a letter that comes again after a crash is known by its stream and id. Thread-safe.
 class dead_letter_log {
 public:
   static constexpr std::size_t most_newest = 1000; ///< letters of a stream that `newest` can reach
 
-  /// Reads the log through once. Errors: `io`, `full`, `corrupt`.
+  /// Reads the log through once. `now` is noted with each letter; default: the system's clock. Errors: `io`,
+  /// `full`, `corrupt`.
   [[nodiscard]] static result<std::shared_ptr<dead_letter_log>> open(std::filesystem::path folder,
-                                                                     std::uint64_t max_bytes = 256u << 20);
+                                                                     std::uint64_t max_bytes = 256u << 20,
+                                                                     std::function<event_time()> now = {});
   ~dead_letter_log();
 
   /// JSON of the newest letters of a stream (of all if empty), newest first; fewer than `limit` if there are
