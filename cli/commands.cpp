@@ -1,15 +1,14 @@
 #include "cli/commands.hpp"
 
 #include "actors/platform.hpp"
-#include "config/load.hpp"
+#include "cli/dlq_command.hpp"
+#include "cli/load_pipeline.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
-#include <initializer_list>
 #include <iostream>
 #include <optional>
 #include <unistd.h>
@@ -28,6 +27,8 @@ constexpr const char* usage = R"(tidemill: real-time views over event streams, f
       finds all faults of a pipeline, each with line, column and hint; exit code 78 if there are any
   tidemill plan FILE [--data DIR]
       shows what would run, how large it is, and what state would be restored or lost
+  tidemill dlq list|show|replay FILE …
+      shows dead letters and sends them again, see tidemill dlq --help
   tidemill --version | --help
 
 Exit codes: 0 fine, 1 failed while running, 78 the configuration or the command line is wrong.
@@ -75,34 +76,6 @@ std::optional<command_line> parse(const std::vector<std::string>& arguments, std
   return fault.empty() ? std::optional{c} : std::nullopt;
 }
 
-std::shared_ptr<const plan> load(const std::string& file, definition& written) {
-  auto environment = [](std::string_view name) -> std::optional<std::string> {
-    const char* text = std::getenv(std::string{name}.c_str());
-    return text == nullptr ? std::nullopt : std::optional<std::string>{text};
-  };
-  auto loaded = load_file(file, environment);
-  written = std::move(loaded.pipeline);
-  auto all = std::move(loaded.diagnostics);
-  auto sound = !has_errors(all);
-  std::vector<diagnostic> found;
-  auto made = compile(written, found); // all faults in one go, also those of expressions
-  if (!sound) {
-    made = nullptr;
-    // Names may be missing only because what they name has a fault of its own.
-    std::erase_if(found, [](const diagnostic& d) {
-      return d.at.line == 0 ||
-             std::ranges::any_of(std::initializer_list<std::string_view>{"no source or stream", "no view,",
-                                                                         "no table", "no field"},
-                                 [&](std::string_view t) { return d.text.starts_with(t); });
-    });
-  }
-  all.insert(all.end(), found.begin(), found.end());
-  std::ranges::stable_sort(all, {}, &diagnostic::at);
-  for (const auto& d : all)
-    std::cerr << to_string(d, file) << '\n';
-  return made;
-}
-
 /// One line, rewritten on a terminal, else printed every ten seconds.
 class progress_line {
 public:
@@ -143,7 +116,7 @@ private:
 
 int run(command_line c) {
   definition written;
-  auto made = load(c.file, written);
+  auto made = load_pipeline(c.file, written);
   if (!made)
     return exit_config;
   if (c.settings.data.empty())
@@ -194,6 +167,8 @@ int run_command(const std::vector<std::string>& arguments) {
     std::cout << "tidemill " << TIDEMILL_VERSION << '\n';
     return 0;
   }
+  if (!arguments.empty() && arguments[0] == "dlq")
+    return dlq_command({arguments.begin() + 1, arguments.end()});
   std::string fault;
   auto c = parse(arguments, fault);
   if (!c) {
@@ -203,7 +178,7 @@ int run_command(const std::vector<std::string>& arguments) {
   if (c->command == "run")
     return run(*c);
   definition written;
-  auto made = load(c->file, written);
+  auto made = load_pipeline(c->file, written);
   if (!made)
     return exit_config;
   if (c->command == "check")
