@@ -518,6 +518,8 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
       fixed.table_versions = [this] { return tables->newest(); };
       fixed.flush = milliseconds_of(engine().time("flush", std::chrono::milliseconds{100}));
       fixed.checkpoint = milliseconds_of(engine().time("checkpoint", std::chrono::seconds{5}));
+      fixed.checkpoint_bytes =
+          static_cast<std::size_t>(engine().integer("checkpoint_bytes", std::int64_t{1} << 30));
       fixed.status = boards;
       fixed.ready = [this, s, id](worker_actor to, offset at, std::optional<record_mark> before) {
         runners[s]->route(id, std::move(to), at, before);

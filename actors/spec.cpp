@@ -39,6 +39,11 @@ const spec& engine_spec() {
            .text = "How often each partition saves its state.",
            .fallback = "5s",
            .foreign = {"checkpoint_interval"}},
+          {.name = "checkpoint_bytes",
+           .type = field_type::size,
+           .text = "A partition that has read this much since its last checkpoint saves early: what is "
+                   "replayed after a crash stays bounded.",
+           .fallback = "1GiB"},
           {.name = "flush",
            .type = field_type::duration,
            .text = "How often a partition tells its views what changed; a slow view makes it rarer.",

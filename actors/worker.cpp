@@ -29,15 +29,26 @@ partition_board& worker_state::shown() const {
   return *s_.status->sources[s_.source]->partitions[to_index(s_.partition)];
 }
 
-void worker_state::enter(journal_entry e) {
+/// False: the disk is full. Nothing has happened, and it is said; it may be tried again.
+bool worker_state::try_enter(journal_entry e) {
   e.at = state_->entry_offset(e.kind);
   auto appended = journal_->append(encode(e));
-  if (!appended)
+  if (!appended && appended.error().code() != errc::full)
     throw std::runtime_error{appended.error().text()};
+  s_.status->problem(s_.key + " journal", appended ? "" : appended.error().text());
+  if (!appended)
+    return false;
   journal_dirty_ = true;
   std::vector<emission> out;
   name_culprit(suspicious(state_->read_position()), [&] { state_->enter(e, out); });
   emit(std::move(out), nullptr);
+  return true;
+}
+
+/// An entry without which the worker can't go on.
+void worker_state::enter(journal_entry e) {
+  if (!try_enter(std::move(e)))
+    throw std::runtime_error{"the disk is full: an entry of the journal of " + s_.key + " can't be written"};
 }
 
 /// What was computed with an entry may leave only after the entry is safe.
@@ -62,9 +73,16 @@ void worker_state::refresh_tables() {
     return;
   }
   s_.status->problem(s_.key + " tables", "");
-  for (std::size_t t = 0; t < tables.size(); ++t)
-    if ((*newest)[t] != state_->table_versions()[t])
-      enter({0, journal_entry::what::table, {}, t, (*newest)[t]});
+  for (std::size_t t = 0; t < tables.size(); ++t) {
+    const auto& used = state_->table_versions()[t];
+    if ((*newest)[t] == used)
+      continue;
+    journal_entry e{0, journal_entry::what::table, {}, t, (*newest)[t]};
+    if (used.empty())
+      enter(std::move(e)); // nothing can be computed without the table
+    else if (!try_enter(std::move(e)))
+      return;
+  }
 }
 
 void worker_state::apply(const work_ptr& w) {
@@ -78,6 +96,7 @@ void worker_state::apply(const work_ptr& w) {
     apply_piece(w->batch, false, w->token);
   w->token->done();
   note_mark(*w->batch);
+  unsaved_bytes_ += w->batch->bytes;
   ahead_.emplace_back(w->batch->end, w->batch->bytes);
   ahead_bytes_ += w->batch->bytes;
   held_.emplace_back(w->batch->end, w->token);
@@ -222,10 +241,9 @@ void worker_state::beat() {
     self_->delayed_send(self_, s_.flush, atom::beat_v);
   if (started_) {
     skip_if_due();
-    if (end_ && !state_->ended() && state_->may_enter()) {
-      enter({0, journal_entry::what::end, {}, 0, {}});
+    if (end_ && !state_->ended() && state_->may_enter() &&
+        try_enter({0, journal_entry::what::end, {}, 0, {}}))
       end_.reset();
-    }
     if (self_->clock().now() - last_tables_ > std::chrono::seconds{1})
       refresh_tables();
     look_for_idleness();

@@ -57,6 +57,7 @@ struct worker_setup {
   partition::table_finder find_table;
   std::function<result<std::vector<std::string>>()> table_versions; ///< the newest version of every table
   std::chrono::milliseconds flush{100}, checkpoint{5'000};
+  std::size_t checkpoint_bytes = 1u << 30; ///< a checkpoint is due after so many bytes of records, too
   std::size_t unacknowledged =
       64u << 20; ///< bytes of records that may run ahead of what views have acknowledged
   std::shared_ptr<board> status;
@@ -103,6 +104,7 @@ private:
   void join_views();
   void tell_sinks();
   void note_mark(const record_batch& b);
+  [[nodiscard]] bool try_enter(journal_entry e);
   void enter(journal_entry e);
   void refresh_tables();
   [[nodiscard]] bool suspicious(offset end) const noexcept;
@@ -146,6 +148,8 @@ private:
   std::optional<checkpoint> pending_; ///< waits for its sinks
   bool saving_ = false;
   std::optional<offset> saved_at_;
+  std::size_t unsaved_bytes_ = 0;           ///< of records, since the last snapshot
+  std::chrono::milliseconds save_again_{0}; ///< after a failed save: wait this long
   std::chrono::steady_clock::time_point last_save_{}, last_entry_{}, idle_since_{};
   std::chrono::steady_clock::time_point last_tables_{};
 };

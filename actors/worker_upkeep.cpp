@@ -8,6 +8,8 @@
 namespace tidemill {
 namespace {
 
+constexpr std::chrono::milliseconds first_wait{200}, longest_wait{10'000};
+
 std::chrono::steady_clock::time_point from_board(const std::atomic<std::int64_t>& nanoseconds) {
   return std::chrono::steady_clock::time_point{
       std::chrono::nanoseconds{nanoseconds.load(std::memory_order_relaxed)}};
@@ -39,6 +41,7 @@ void worker_state::look_for_idleness() {
       slowest_active = std::min(slowest_active, p->watermark_time());
   }
   auto target = slowest_active;
+  auto idle_before = idle_since_;
   if (slowest_active == time_max) {
     if (newest == time_min)
       return; // nobody has seen an event yet: there is no time to go on with
@@ -49,16 +52,20 @@ void worker_state::look_for_idleness() {
   if (target == time_min || target <= state_->watermark())
     return;
   last_entry_ = now;
-  enter({0, journal_entry::what::advance, target, 0, {}});
+  if (!try_enter({0, journal_entry::what::advance, target, 0, {}}))
+    idle_since_ = idle_before; // the clock's time that has passed is not lost
 }
 
 void worker_state::save_if_due(bool now) {
   auto at = state_->position();
   if (saving_ || pending_ || saved_at_ == at)
     return;
-  if (!now && self_->clock().now() - last_save_ < s_.checkpoint)
+  auto due = now || unsaved_bytes_ >= s_.checkpoint_bytes;
+  auto wait = save_again_.count() > 0 ? save_again_ : due ? std::chrono::milliseconds{0} : s_.checkpoint;
+  if (self_->clock().now() - last_save_ < wait)
     return;
   last_save_ = self_->clock().now();
+  unsaved_bytes_ = 0;
   sync_journal();
   checkpoint c;
   c.at = at;
@@ -95,8 +102,12 @@ void worker_state::durable(std::size_t sink, offset upto) {
 
 void worker_state::saved(offset at, offset needed, std::uint64_t journal) {
   saving_ = false;
-  if (at == checkpoint_failed)
+  // Until it is stored everything goes on from the checkpoint before: nothing that it needs is released.
+  if (at == checkpoint_failed) {
+    save_again_ = std::clamp(save_again_ * 2, first_wait, longest_wait);
     return;
+  }
+  save_again_ = {};
   saved_at_ = at;
   shown().checkpoint = at;
   s_.committed(at);
