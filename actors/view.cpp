@@ -10,6 +10,8 @@
 namespace tidemill {
 namespace {
 
+constexpr std::chrono::milliseconds full_disk_wait{500};
+
 void require(const status& s) {
   if (!s)
     throw std::runtime_error{s.error().text()};
@@ -44,17 +46,30 @@ void view_state_actor::start(view_setup setup) {
 }
 
 void view_state_actor::write_head() {
-  require(log_->roll());
+  auto rolled = log_->roll();
   auto from = log_->end();
   auto records = state_->head();
-  auto appended = log_->append(std::vector<std::string_view>{records.begin(), records.end()});
-  require(appended ? status{} : status{appended.error()});
+  auto written = rolled;
+  if (rolled)
+    if (auto appended = log_->append(std::vector<std::string_view>{records.begin(), records.end()});
+        !appended)
+      written = appended.error();
+  if (!written && written.error().code() == errc::full && from > 0) {
+    bytes_after_head_ /= 2; // the log stays long for a while
+    return;
+  }
+  require(written);
   require(log_->sync());
   require(log_->drop_below(from));
   bytes_after_head_ = 0;
 }
 
 void view_state_actor::open(partition_id p, std::uint64_t incarnation, const worker_actor& from) {
+  if (unwritten_) {
+    // A worker forgets what the hello says is durable.
+    after_write_.emplace_back([=, this] { open(p, incarnation, from); });
+    return;
+  }
   workers_.at(to_index(p)) = from;
   caf::anon_send(from, s_.index, state_->open(p, incarnation));
 }
@@ -70,8 +85,7 @@ void view_state_actor::beat() {
     tick();
 }
 
-void view_state_actor::tick() {
-  due_ = false;
+view_tick view_state_actor::next_tick() {
   const auto& plan = s_.all->sources[s_.source].views[s_.view];
   auto now = std::chrono::steady_clock::now();
   auto open = plan.emit_every && now - last_open_ >= *plan.emit_every;
@@ -79,8 +93,20 @@ void view_state_actor::tick() {
     last_open_ = now;
   else if (plan.emit_every)
     due_ = true; // open rows are still to come
-  auto t = state_->tick(open);
-  write(t);
+  return state_->tick(open);
+}
+
+void view_state_actor::tick() {
+  if (unwritten_ && std::chrono::steady_clock::now() < write_again_)
+    return;
+  due_ = false;
+  auto t = unwritten_ ? *std::exchange(unwritten_, std::nullopt) : next_tick();
+  if (!write(t)) {
+    unwritten_ = std::move(t);
+    due_ = true;
+    write_again_ = std::chrono::steady_clock::now() + full_disk_wait;
+    return;
+  }
   s_.status->views[s_.shown]->windows_sealed += t.sealed.size();
   send_sealed(std::move(t.sealed), std::nullopt);
   t.sealed.clear();
@@ -89,21 +115,28 @@ void view_state_actor::tick() {
   caf::anon_send(s_.publisher, std::make_shared<const view_tick>(std::move(t)));
   for (const auto& [p, ack] : acks)
     caf::anon_send(workers_[to_index(p)], s_.index, ack);
+  for (const auto& waiting : std::exchange(after_write_, {}))
+    waiting();
 }
 
-/// First the log, then the world.
-void view_state_actor::write(const view_tick& t) {
+/// First the log, then the world. False: the disk is full, nothing is written.
+bool view_state_actor::write(const view_tick& t) {
   if (t.log.empty())
-    return;
+    return true;
   std::vector<std::string_view> records{t.log.begin(), t.log.end()};
+  auto appended = log_->append(records);
+  auto full = !appended && appended.error().code() == errc::full;
+  s_.status->problem("log of view " + s_.status->views[s_.shown]->name, full ? appended.error().text() : "");
+  if (full)
+    return false;
+  require(appended ? status{} : status{appended.error()});
   for (auto r : records)
     bytes_after_head_ += r.size();
-  auto appended = log_->append(records);
-  require(appended ? status{} : status{appended.error()});
   if (t.sync)
     require(log_->sync());
   if (bytes_after_head_ > s_.log_bytes && bytes_after_head_ > log_->bytes() / 2)
     write_head();
+  return true;
 }
 
 /// To one sink, or to all.
@@ -119,6 +152,10 @@ void view_state_actor::send_sealed(sealed_windows sealed, std::optional<std::uin
 
 /// A sealed sink has told where it stands: it gets what it misses; rows stay until all sinks have them.
 void view_state_actor::sink_holds(std::uint32_t sink, event_time end) {
+  if (unwritten_) {
+    after_write_.emplace_back([=, this] { sink_holds(sink, end); });
+    return;
+  }
   sinks_[sink] = end;
   auto least = time_max;
   for (const auto& [other, held] : sinks_)
@@ -129,6 +166,10 @@ void view_state_actor::sink_holds(std::uint32_t sink, event_time end) {
 }
 
 void view_state_actor::resend() {
+  if (unwritten_) {
+    after_write_.emplace_back([this] { resend(); });
+    return;
+  }
   view_tick all;
   all.put = state_->rows();
   all.recovering = state_->recovering();

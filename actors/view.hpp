@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,6 +46,9 @@ struct view_setup {
 ///     (durable, sink, window end)               a sealed sink holds everything up to there
 ///     rows                                      the publisher has lost its rows → tick with all
 ///     beat, drain                               internal; the last tick, then quit
+///
+/// While the disk is full, nothing that has to be in the log before leaves: flushes stay without an answer,
+/// which holds their workers and in the end the source back; readers see what they saw.
 class view_state_actor {
 public:
   static inline const char* name = "view";
@@ -59,7 +63,8 @@ public:
 
 private:
   void tick();
-  void write(const view_tick& t);
+  [[nodiscard]] view_tick next_tick();
+  [[nodiscard]] bool write(const view_tick& t);
   void write_head();
   void send_sealed(sealed_windows sealed, std::optional<std::uint32_t> only);
   void show(const view_tick& t);
@@ -73,6 +78,9 @@ private:
   std::map<std::uint32_t, event_time> sinks_; ///< what each sealed sink holds
   std::set<std::uint32_t> resumed_;           ///< sinks that have told where they stand
   bool due_ = false;                          ///< something arrived since the last tick
+  std::optional<view_tick> unwritten_;        ///< its turn has come, but the disk is full
+  std::chrono::steady_clock::time_point write_again_{};
+  std::vector<std::function<void()>> after_write_; ///< what has to wait for it
   std::chrono::steady_clock::time_point last_open_{};
 };
 
