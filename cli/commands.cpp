@@ -1,6 +1,7 @@
 #include "cli/commands.hpp"
 
 #include "actors/platform.hpp"
+#include "cli/checkpoint_command.hpp"
 #include "cli/dlq_command.hpp"
 #include "cli/load_pipeline.hpp"
 
@@ -29,6 +30,8 @@ constexpr const char* usage = R"(tidemill: real-time views over event streams, f
       shows what would run, how large it is, and what state would be restored or lost
   tidemill dlq list|show|replay FILE …
       shows dead letters and sends them again, see tidemill dlq --help
+  tidemill checkpoint ls|show|diff FILE …
+      shows what is stored, and what a change of the file would lose, see tidemill checkpoint --help
   tidemill --version | --help
 
 Exit codes: 0 fine, 1 failed while running, 78 the configuration or the command line is wrong.
@@ -80,6 +83,7 @@ std::optional<command_line> parse(const std::vector<std::string>& arguments, std
 class progress_line {
 public:
   void show(const progress& p, bool last) {
+    tell(p.problems);
     auto now = std::chrono::steady_clock::now();
     auto every = terminal_ ? std::chrono::seconds{1} : std::chrono::seconds{10};
     if (!last && now - shown_ < every)
@@ -101,13 +105,17 @@ public:
       std::cout << '\r' << text << "\x1b[K" << (last ? "\n" : "") << std::flush;
     else
       std::cout << text << '\n' << std::flush;
-    for (const auto& problem : p.problems)
-      if (std::ranges::find(told_, problem) == told_.end())
-        std::cerr << (terminal_ ? "\n" : "") << "problem: " << problem << '\n';
-    told_ = p.problems;
   }
 
 private:
+  /// At once: some are gone a moment later, as a damaged checkpoint that the next one replaces.
+  void tell(const std::vector<std::string>& problems) {
+    for (const auto& problem : problems)
+      if (std::ranges::find(told_, problem) == told_.end())
+        std::cerr << (terminal_ ? "\n" : "") << "problem: " << problem << '\n';
+    told_ = problems;
+  }
+
   bool terminal_ = ::isatty(STDOUT_FILENO) == 1;
   std::chrono::steady_clock::time_point shown_{};
   std::uint64_t events_ = 0;
@@ -169,6 +177,8 @@ int run_command(const std::vector<std::string>& arguments) {
   }
   if (!arguments.empty() && arguments[0] == "dlq")
     return dlq_command({arguments.begin() + 1, arguments.end()});
+  if (!arguments.empty() && arguments[0] == "checkpoint")
+    return checkpoint_command({arguments.begin() + 1, arguments.end()});
   std::string fault;
   auto c = parse(arguments, fault);
   if (!c) {

@@ -52,10 +52,10 @@ result<checkpoint_store::needs> checkpoint_store::needed(const std::string& key)
 
 namespace {
 
-checkpoint_store::kept describe(const std::string& name, const result<std::string>& bytes,
+checkpoint_store::kept describe(const blob_number& number, const result<std::string>& bytes,
                                 const std::string& file, std::string& key) {
   checkpoint_store::kept k;
-  k.name = name;
+  k.number = number.number;
   auto m = bytes ? decode_manifest(*bytes, {}, file) : result<manifest>{bytes.error()};
   if (!m) {
     k.damage = m.error().text();
@@ -64,12 +64,7 @@ checkpoint_store::kept describe(const std::string& name, const result<std::strin
   key = m->key;
   k.saved = m->saved;
   k.head = std::move(m->head);
-  k.layers = m->layers.size();
-  for (const auto& l : m->layers) {
-    k.bytes += l.bytes();
-    k.entries += l.entries;
-    k.packs += l.packs.size();
-  }
+  k.layers = std::move(m->layers);
   return k;
 }
 
@@ -90,7 +85,7 @@ result<std::vector<checkpoint_store::history>> checkpoint_store::histories() con
       auto bytes = blobs.get(group, *name, std::uint64_t{1} << 30);
       if (!bytes && bytes.error().code() == errc::out_of_range)
         continue; // replaced by newer ones while we look
-      h.checkpoints.push_back(describe(*name, bytes, h.place + "/" + *name, h.key));
+      h.checkpoints.push_back(describe(*number, bytes, h.place + "/" + *name, h.key));
       h.checkpoints.back().newest = to_text(*number) == head;
     }
     all.push_back(std::move(h));

@@ -4,6 +4,7 @@
 #include "event/time.hpp"
 #include "storage/checkpoint/blob_store.hpp"
 #include "storage/checkpoint/checkpoint.hpp"
+#include "storage/checkpoint/layers.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -40,13 +41,12 @@ public:
 
   /// What is stored, for people; another process may be saving meanwhile.
   struct kept {
-    std::string name;    ///< of its manifest
+    std::uint64_t number = 0;
     bool newest = false; ///< the head names it
     std::string damage;  ///< not empty: the rest is
     event_time saved{};
-    checkpoint head;                      ///< without pieces
-    std::uint64_t bytes = 0, entries = 0; ///< of its packs
-    std::size_t packs = 0, layers = 0;
+    checkpoint head;                 ///< without pieces
+    std::vector<state_layer> layers; ///< newest first
   };
   struct history {
     std::string key, place;
