@@ -35,7 +35,9 @@ limits divide(std::size_t read_ahead, std::uint32_t partitions) {
 }
 
 kafka_client::setup setup_of(const fetcher::settings& s, const limits& l) {
-  return {.defaults = {{"fetch.wait.max.ms", "100"}, {"fetch.error.backoff.ms", "100"}},
+  return {.defaults = {{"socket.timeout.ms", "15000"},
+                       {"fetch.wait.max.ms", "100"},
+                       {"fetch.error.backoff.ms", "100"}},
           .forced = {{"queued.max.messages.kbytes", std::to_string(l.share >> 10)},
                      {"queued.min.messages", std::to_string(l.messages)},
                      {"fetch.message.max.bytes", std::to_string(l.fetch)},
@@ -55,6 +57,7 @@ public:
   ~client_fetcher() override {
     for (auto& part : lanes_)
       stop(part);
+    kafka_client::end(std::move(client_));
   }
 
   status seek(partition_id p, const topic_partition& from, offset at) override {
@@ -108,9 +111,9 @@ public:
   }
 
   std::vector<source_gauge> gauges() const override {
-    return {{"fetched_bytes", "Bytes of records handed over.", static_cast<double>(bytes_)},
-            {"fetched_records", "Records handed over.", static_cast<double>(records_)},
-            {"fetch_throttle_ms", "The newest delay that a broker imposed on fetching.",
+    return {{"bytes_fetched_total", "Bytes of records handed over.", static_cast<double>(bytes_)},
+            {"records_fetched_total", "Records handed over.", static_cast<double>(records_)},
+            {"newest_throttle_ms", "The newest delay that a broker imposed on fetching.",
              static_cast<double>(client_->throttle().count())}};
   }
 
@@ -264,7 +267,7 @@ private:
     return {};
   }
 
-  source_timer timer_; // outlives the client, whose threads wake it
+  source_timer timer_; // woken by the client's threads as long as there are lanes
   std::unique_ptr<kafka_client> client_;
   settings settings_;
   limits limits_;

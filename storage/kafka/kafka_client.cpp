@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <string_view>
 
 namespace tidemill {
@@ -29,13 +30,14 @@ struct kafka_client_callbacks {
     client_of(opaque).throttle_ms_.store(ms, std::memory_order_relaxed);
   }
 
-  // Called for a change of any connection's state, from its thread.
-  static rd_kafka_resp_err_t changed(rd_kafka_t*, std::int32_t id, const char*, const char* name, int port,
+  // Called for a change of a connection's state. Its name and number change as the library learns them, but
+  // it has a thread of its own, which calls.
+  static rd_kafka_resp_err_t changed(rd_kafka_t*, std::int32_t, const char*, const char*, int,
                                      const char* state, void* opaque) {
     auto& c = client_of(opaque);
     auto answers = std::string_view{state} == "UP" || std::string_view{state} == "UPDATE";
     std::lock_guard lock{c.mutex_};
-    c.answers_[std::to_string(id) + ' ' + name + ':' + std::to_string(port)] = answers;
+    c.answers_[std::this_thread::get_id()] = answers;
     if (answers) {
       c.unreachable_.clear();
       c.refused_.clear();
@@ -133,6 +135,16 @@ result<std::unique_ptr<kafka_client>> kafka_client::make(const kafka_client_sett
 kafka_client::~kafka_client() {
   if (handle_ != nullptr)
     rd_kafka_destroy_flags(handle_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+void kafka_client::end(std::unique_ptr<kafka_client> client) {
+  std::promise<void> done;
+  auto ended = done.get_future();
+  std::thread{[slow = std::move(client), told = std::move(done)]() mutable {
+    slow.reset();
+    told.set_value();
+  }}.detach();
+  ended.wait_for(std::chrono::seconds{1});
 }
 
 void kafka_client::serve(std::chrono::milliseconds wait) {

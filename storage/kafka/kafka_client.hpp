@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 struct rd_kafka_s;
 struct rd_kafka_conf_s;
@@ -35,6 +36,9 @@ public:
   [[nodiscard]] static result<std::unique_ptr<kafka_client>> make(const kafka_client_settings& s, setup how);
   /// Ends the handle without closing its group membership; whatever is not delivered is dropped.
   ~kafka_client();
+  /// The same in a thread of its own if it takes longer than a second: the library waits for requests under
+  /// way, and for ever after some deletions of topics.
+  static void end(std::unique_ptr<kafka_client> client);
   kafka_client(const kafka_client&) = delete;
   kafka_client& operator=(const kafka_client&) = delete;
 
@@ -66,8 +70,8 @@ private:
   std::string token_command_;
   std::atomic<int> throttle_ms_{0};
 
-  mutable std::mutex mutex_;            // guards what follows
-  std::map<std::string, bool> answers_; // by connection
+  mutable std::mutex mutex_;                // guards what follows
+  std::map<std::thread::id, bool> answers_; // by connection
   std::string unreachable_, refused_;
 };
 

@@ -47,11 +47,14 @@ error kafka_error(int number, std::string_view doing) {
 }
 
 std::string plain_reason(std::string_view reason) {
-  // The address: no blank before its ": ", and a `/` as in `/bootstrap` or `//`.
-  if (auto colon = reason.find(": "); colon != std::string_view::npos) {
-    auto address = reason.substr(0, colon);
-    if (address.find('/') != std::string_view::npos && address.find(' ') == std::string_view::npos)
-      reason.remove_prefix(colon + 2);
+  constexpr std::string_view coordinator = "GroupCoordinator: ";
+  if (reason.starts_with(coordinator))
+    reason.remove_prefix(coordinator.size());
+  // The address: no blank before its ": ", and a colon or `/` as in `/bootstrap`.
+  if (auto end = reason.find(": "); end != std::string_view::npos) {
+    auto address = reason.substr(0, end);
+    if (address.find_first_of(":/") != std::string_view::npos && address.find(' ') == std::string_view::npos)
+      reason.remove_prefix(end + 2);
   }
   if (auto state = reason.rfind(" (after "); state != std::string_view::npos)
     reason = reason.substr(0, state);

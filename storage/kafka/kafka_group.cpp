@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <thread>
+#include <utility>
 
 namespace tidemill {
 namespace {
@@ -15,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
-constexpr milliseconds commit_interval{1'000}, last_commit_wait{1'000};
+constexpr milliseconds commit_interval{1'000}, last_commit_wait{1'000}, prompt_close{1'000};
 constexpr int max_events = 1000; // of one `serve`
 
 std::vector<topic_partition> names_of(const rd_kafka_topic_partition_list_t& list) {
@@ -53,6 +55,7 @@ struct kafka_lists {
 struct kafka_group::queues {
   kafka_queue events;  // of the consumer
   kafka_queue commits; // answers
+  kafka_queue closing;
 };
 
 struct kafka_group_callbacks {
@@ -75,7 +78,8 @@ result<std::unique_ptr<kafka_group>> kafka_group::make(settings s) {
   std::unique_ptr<kafka_group> g{new kafka_group{std::move(s)}};
   TIDEMILL_TRY(g->client_, kafka_client::make(g->settings_.client,
                                               {.of = kafka_client::kind::consumer,
-                                               .defaults = {{"topic.metadata.refresh.interval.ms", "30000"}},
+                                               .defaults = {{"topic.metadata.refresh.interval.ms", "30000"},
+                                                            {"socket.timeout.ms", "15000"}},
                                                .forced = forced(g->settings_),
                                                .callbacks =
                                                    [](rd_kafka_conf_t* conf) {
@@ -88,24 +92,48 @@ result<std::unique_ptr<kafka_group>> kafka_group::make(settings s) {
 }
 
 kafka_group::~kafka_group() {
-  if (!client_)
-    return;
-  if (queues_->events)
-    rd_kafka_queue_cb_event_enable(queues_->events.get(), nullptr, nullptr);
-  if (client_->up() && (!commits_.empty() || !under_way_.empty())) {
-    auto until = clock::now() + last_commit_wait;
-    do {
-      committed_at_ = {};
-      send_commits();
-      take_answers(milliseconds{50});
-    } while ((!commits_.empty() || !under_way_.empty()) && clock::now() < until);
-  }
-  closing_ = true;
-  give_back();
-  // Destroying a handle waits for ever while a change of the assignment waits for its answer. A static member
-  // doesn't leave by this.
-  rd_kafka_consumer_close(client_->handle());
   queues_.reset(); // before the handle
+  if (client_)
+    kafka_client::end(std::move(client_));
+}
+
+void kafka_group::end(std::unique_ptr<kafka_group> group) {
+  if (group->queues_->events)
+    rd_kafka_queue_cb_event_enable(group->queues_->events.get(), nullptr, nullptr);
+  if (group->client_->up())
+    group->finish_commits();
+  // The library closes a membership only after what is under way has its answer, and to destroy it before
+  // means to wait, or to wait for ever if a change of the assignment is open. While the broker is away that
+  // takes a session.
+  if (!group->close(prompt_close))
+    std::thread{[slow = std::move(group)] {
+      while (!slow->close(std::chrono::minutes{1}))
+        continue;
+    }}.detach();
+}
+
+void kafka_group::finish_commits() {
+  for (auto until = clock::now() + last_commit_wait;
+       (!commits_.empty() || !under_way_.empty()) && clock::now() < until;) {
+    committed_at_ = {};
+    send_commits();
+    take_answers(milliseconds{50});
+  }
+}
+
+/// Serves the closing of the membership, which a static member doesn't leave by this. True: it is closed.
+bool kafka_group::close(milliseconds wait) {
+  auto* rk = client_->handle();
+  if (!queues_->closing) {
+    closing_ = true;
+    give_back();
+    queues_->closing.reset(rd_kafka_queue_new(rk));
+    if (kafka_failure failed{rd_kafka_consumer_close_queue(rk, queues_->closing.get())})
+      return true; // there is none
+  }
+  for (auto until = clock::now() + wait; rd_kafka_consumer_closed(rk) == 0 && clock::now() < until;)
+    rd_kafka_queue_poll_callback(queues_->closing.get(), 10);
+  return rd_kafka_consumer_closed(rk) != 0;
 }
 
 status kafka_group::join() {

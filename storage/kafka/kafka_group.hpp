@@ -41,9 +41,11 @@ public:
 
   /// Not yet a member. Errors: `config_invalid`.
   [[nodiscard]] static result<std::unique_ptr<kafka_group>> make(settings s);
-  /// Tries for a second to commit what is waiting; stays a member until the session ends or a newer process
-  /// of the same instance takes its place.
   ~kafka_group();
+  /// Tries for a second to commit what is waiting, and for another one to close; what takes longer goes on in
+  /// a thread of its own. Our instance stays a member until the session ends or a newer process takes its
+  /// place.
+  static void end(std::unique_ptr<kafka_group> group);
   kafka_group(const kafka_group&) = delete;
   kafka_group& operator=(const kafka_group&) = delete;
 
@@ -68,13 +70,15 @@ private:
   void assigned(kafka_lists& list);
   void revoked(kafka_lists& list);
   void give_back();
+  void finish_commits();
+  bool close(std::chrono::milliseconds wait);
   void send_commits();
   void take_answers(std::chrono::milliseconds wait);
 
   settings settings_;
   std::unique_ptr<kafka_client> client_;
   struct queues;
-  std::unique_ptr<queues> queues_;
+  std::unique_ptr<queues> queues_;        // they end before the client
   std::unique_ptr<kafka_lists> revoking_; // asked for, and not yet given back
   std::set<topic_partition> ours_, unreleased_;
   std::vector<change> changes_;

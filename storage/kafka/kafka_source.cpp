@@ -55,8 +55,10 @@ public:
       : s_(std::move(s)), numbers_(std::move(numbers)), count_(numbers_.size()), lanes_(count_) {}
 
   ~kafka_source() override {
-    if (group_)
-      pass_commits(); // the group's end sends them
+    if (!group_)
+      return;
+    pass_commits();
+    kafka_group::end(std::move(group_));
   }
 
   status open(milliseconds wait) override;
@@ -349,11 +351,11 @@ std::vector<source_gauge> kafka_source::gauges() const {
   auto& client = group_->client();
   std::vector<source_gauge> out{
       {"broker_up", "1 while a broker answers, else 0.", client.up() ? 1.0 : 0.0},
-      {"throttle_ms", "The newest delay that a broker imposed on us.",
+      {"group_throttle_ms", "The newest delay that a broker imposed on the membership of the group.",
        static_cast<double>(client.throttle().count())},
-      {"rebalances", "How often partitions came or went.", static_cast<double>(group_->rebalances())},
+      {"rebalances_total", "How often partitions came or went.", static_cast<double>(group_->rebalances())},
       {"assigned_partitions", "Partitions that are ours.", static_cast<double>(group_->assigned())},
-      {"commit_failures", "Commits of offsets that the group refused.",
+      {"commit_failures_total", "Commits of offsets that the group refused.",
        static_cast<double>(group_->commit_failures())}};
   if (fetcher_) {
     auto more = fetcher_->gauges();

@@ -21,7 +21,7 @@ std::unique_ptr<fetcher> fetcher_of(const test_cluster& cluster, fetcher::settin
 
 } // namespace
 
-TEST_CASE("records come in offset order, each once, from where they are sought") {
+TEST_CASE("records come in offset order, each once, from where they are sought", "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(2);
   cluster.produce(topic, 0, "x", 3000);
@@ -40,7 +40,7 @@ TEST_CASE("records come in offset order, each once, from where they are sought")
   CHECK(f->lag(p0) == 0);
 }
 
-TEST_CASE("a partition that nobody wants brings nothing, and goes on later") {
+TEST_CASE("a partition that nobody wants brings nothing, and goes on later", "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(2);
   cluster.produce(topic, 0, "x", 10);
@@ -54,7 +54,7 @@ TEST_CASE("a partition that nobody wants brings nothing, and goes on later") {
   REQUIRE(poll_until(*f, {p0}, h, [&] { return h.values[0].size() == 10; }));
 }
 
-TEST_CASE("a second seek drops what was read ahead") {
+TEST_CASE("a second seek drops what was read ahead", "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(1);
   cluster.produce(topic, 0, "x", 2000);
@@ -73,8 +73,8 @@ TEST_CASE("a second seek drops what was read ahead") {
       *f, {p0}, nothing, [&] { return nothing.records() > 0; }, std::chrono::seconds{1}));
 }
 
-TEST_CASE(
-    "key, headers and time of a record are handed on; a null value is a tombstone, an empty one isn't") {
+TEST_CASE("key, headers and time of a record are handed on; a null value is a tombstone, an empty one isn't",
+          "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(1, {{"retention.ms", "-1"}});
   cluster.produce(
@@ -108,7 +108,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a large record comes as a whole") {
+TEST_CASE("a large record comes as a whole", "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(1);
   std::string large(3'000'000, 'z');
@@ -120,7 +120,7 @@ TEST_CASE("a large record comes as a whole") {
   CHECK(h.values[0][1].size() == large.size());
 }
 
-TEST_CASE("what is outside of the log is a gap before it, and halts behind it") {
+TEST_CASE("what is outside of the log is a gap before it, and halts behind it", "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(1);
   cluster.produce(topic, 0, "x", 10);
@@ -133,7 +133,8 @@ TEST_CASE("what is outside of the log is a gap before it, and halts behind it") 
   REQUIRE(poll_until(*f, {p0}, h, [&] { return h.records() == 1; }));
 }
 
-TEST_CASE("no more is held than the memory allows, and nothing waits for a second once there is room again") {
+TEST_CASE("no more is held than the memory allows, and nothing waits for a second once there is room again",
+          "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(1);
   std::string value(900, 'v');
@@ -147,7 +148,7 @@ TEST_CASE("no more is held than the memory allows, and nothing waits for a secon
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{5});
 }
 
-TEST_CASE("wake ends a poll") {
+TEST_CASE("wake ends a poll", "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(1);
   auto f = fetcher_of(cluster);

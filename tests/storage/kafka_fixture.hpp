@@ -84,6 +84,9 @@ public:
   /// Deletes it and makes an empty one of the same name.
   void recreate(const std::string& topic, int partitions) {
     remove(topic);
+    create_again(topic, partitions);
+  }
+  void create_again(const std::string& topic, int partitions) {
     auto until = std::chrono::steady_clock::now() + std::chrono::seconds{20};
     while (try_to_create(topic, partitions, {}) != RD_KAFKA_RESP_ERR_NO_ERROR)
       REQUIRE(std::chrono::steady_clock::now() < until); // deletion goes on for a moment
@@ -177,7 +180,20 @@ private:
     auto out = n == 1 ? rd_kafka_topic_result_error(all[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
     rd_kafka_event_destroy(answer);
     rd_kafka_NewTopic_destroy(made);
+    if (out == RD_KAFKA_RESP_ERR_NO_ERROR)
+      learn(topic);
     return out;
+  }
+  // Else the first record waits for the library's next look at its topics, up to a second.
+  void learn(const std::string& topic) {
+    auto* handle = rd_kafka_topic_new(handle_, topic.c_str(), nullptr);
+    for (auto there = false; !there;) {
+      const rd_kafka_metadata_t* found = nullptr;
+      REQUIRE(rd_kafka_metadata(handle_, 0, handle, &found, 20'000) == RD_KAFKA_RESP_ERR_NO_ERROR);
+      there = found->topic_cnt == 1 && found->topics[0].partition_cnt > 0;
+      rd_kafka_metadata_destroy(found);
+    }
+    rd_kafka_topic_destroy(handle);
   }
   static void send(rd_kafka_t* to, const std::string& topic, std::int32_t partition,
                    const std::vector<message>& all) {

@@ -309,6 +309,59 @@ TEST_CASE("a topic that was deleted and created again halts, whether it is short
   }
 }
 
+TEST_CASE(
+    "a topic that is deleted while it is read comes to a halt; a new one of its name is not taken for it",
+    "[kafka_broker]") {
+  if (no_broker())
+    return;
+  world w{1};
+  w.settings.client.properties["topic.metadata.refresh.interval.ms"] = "500";
+  w.cluster.produce(w.topic, 0, "x", 100);
+  heard h;
+  auto source = w.open(h, 1);
+  REQUIRE(source->seek(p0, 0));
+  REQUIRE(poll_until(*source, {p0}, h, [&] { return h.records() == 100; }));
+  w.cluster.remove(w.topic);
+  REQUIRE(poll_until(*source, {p0}, h, [&] { return !h.revoked.empty(); }));
+  for (const auto& r : h.revoked)
+    if (!r.lost)
+      source->release(r.partition);
+  w.cluster.create_again(w.topic, 1);
+  w.cluster.produce(w.topic, 0, "y", 200);
+  h.assigned.clear();
+  h.halted.clear();
+  REQUIRE(poll_until(*source, {p0}, h, [&] { return !h.assigned.empty(); }));
+  REQUIRE(source->seek(p0, 100, record_mark{99, hash64("x99")}));
+  REQUIRE(poll_until(*source, {p0}, h, [&] { return !h.halted.empty(); }));
+  CHECK_THAT(h.halted[0].why, Catch::Contains("the topic was deleted and created again"));
+  CHECK(h.records() == 100);
+}
+
+TEST_CASE("a damaged record halts its partition and is named", "[kafka_broker]") {
+  const auto* data = std::getenv("TIDEMILL_KAFKA_DATA"); // the broker's, to be damaged
+  if (no_broker() || data == nullptr)
+    return;
+  world w{2};
+  w.cluster.produce(w.topic, 0, {{.value = "good"}});
+  w.cluster.produce(w.topic, 0, {{.value = "bad"}});
+  w.cluster.produce(w.topic, 1, {{.value = "other"}});
+  auto log = std::filesystem::path{data} / (w.topic + "-0") / "00000000000000000000.log";
+  auto bytes = slurp(log);
+  auto place = bytes.find("bad");
+  REQUIRE(place != std::string::npos);
+  std::fstream{log, std::ios::binary | std::ios::in | std::ios::out}
+      .seekp(static_cast<std::streamoff>(place))
+      .write("BAD", 3);
+  heard h;
+  auto source = w.open(h, 2);
+  REQUIRE(source->seek(p0, 0));
+  REQUIRE(source->seek(p1, 0));
+  REQUIRE(poll_until(*source, {p0, p1}, h, [&] { return !h.halted.empty() && h.values.contains(1); }));
+  CHECK(h.values[0] == std::vector<std::string>{"good"});
+  CHECK_THAT(h.halted[0].why,
+             Catch::Contains(w.topic) && Catch::Contains("offset 1"));
+}
+
 TEST_CASE("a topic that grows is told once; opened anew, the new partitions have the next numbers",
           "[kafka_broker]") {
   if (no_broker())
@@ -359,7 +412,7 @@ TEST_CASE("what can't be had at the start is said: no broker, no topic", "[kafka
   CHECK_THAT(missing.error().text(),
              Catch::Contains("does not exist on " + w.cluster.brokers() + ": create it"));
   w.settings.client.brokers = {"127.0.0.1:1"};
-  auto away = w.make()->open(milliseconds{300});
+  auto away = w.make()->open(milliseconds{3'000});
   REQUIRE_FALSE(away);
   CHECK(away.error().code() == errc::unavailable);
   CHECK_THAT(away.error().text(), Catch::Contains("broker 127.0.0.1:1 is not reachable: "));

@@ -64,6 +64,8 @@ TEST_CASE("the library's reasons are shown without address and state") {
   CHECK(plain_reason(
             "h:1/1: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)") ==
         "Connect to ipv4#127.0.0.1:1 failed: Connection refused");
+  CHECK(plain_reason("GroupCoordinator: h:1: Connect failed (after 0ms in state CONNECT)") ==
+        "Connect failed");
   CHECK(plain_reason("Subscribed topic not available: a") == "Subscribed topic not available: a");
   CHECK(is_tls_refusal("SSL handshake failed: certificate verify failed"));
   CHECK_FALSE(
