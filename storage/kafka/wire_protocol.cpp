@@ -5,10 +5,11 @@
 namespace tidemill {
 namespace {
 
-/// Versions that we speak. Older ones are of brokers before 0.11 (2017), whose records have another form.
+/// Versions that we speak. Older ones of Fetch are of brokers before 0.11 (2017), whose records have another
+/// form.
 constexpr std::int16_t fetch_first = 4, fetch_last = 13, flexible_fetch = 12, fetch_by_id = 13;
 constexpr std::int16_t offsets_first = 1, offsets_last = 5;
-constexpr std::int16_t metadata_first = 4, metadata_last = 12, flexible_metadata = 9;
+constexpr std::int16_t metadata_first = 1, metadata_last = 12, flexible_metadata = 9;
 
 wire_writer begin(const wire_header& h, wire_api api, std::int16_t version, bool flexible) {
   wire_writer w{flexible};
@@ -94,7 +95,8 @@ std::string encode_metadata(const wire_header& h, std::int16_t version,
     w.text(name);
     w.tags();
   }
-  w.i8(0); // create none
+  if (version >= 4)
+    w.i8(0); // create none
   if (version >= 8 && version <= 10)
     w.i8(0); // rights in the cluster
   if (version >= 8)
@@ -199,7 +201,8 @@ result<metadata_answer> decode_metadata(std::string_view body, std::int16_t vers
   wire_reader r{body, version >= flexible_metadata};
   metadata_answer a;
   r.tags();
-  r.i32(); // throttle time
+  if (version >= 3)
+    r.i32(); // throttle time
   for (auto n = r.array(); n != 0 && r.ok(); --n) {
     auto& b = a.brokers.emplace_back();
     b.id = r.i32();
@@ -211,8 +214,9 @@ result<metadata_answer> decode_metadata(std::string_view body, std::int16_t vers
       return malformed("Metadata");
     b.at.port = static_cast<std::uint16_t>(port);
   }
-  r.text(); // cluster
-  r.i32();  // controller
+  if (version >= 2)
+    r.text(); // cluster
+  r.i32();    // controller
   for (auto n = r.array(); n != 0 && r.ok(); --n)
     a.topics.push_back(read_topic(r, version));
   if (!r.ok())

@@ -48,7 +48,7 @@ struct wire_header {
   std::string_view client;
 };
 [[nodiscard]] std::string encode_api_versions(const wire_header& h);
-/// Topics only by name, none is created by asking.
+/// Topics only by name; none is created by asking, from version 4 on.
 [[nodiscard]] std::string encode_metadata(const wire_header& h, std::int16_t version,
                                           std::span<const std::string_view> topics);
 

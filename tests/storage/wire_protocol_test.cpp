@@ -329,18 +329,20 @@ TEST_CASE("answers that are cut or of arbitrary bytes are refused, not followed"
 }
 
 TEST_CASE("Metadata tells brokers, topics, leaders and errors") {
-  for (std::int16_t version : {4, 5, 7, 8, 9, 10, 12}) {
+  for (std::int16_t version : {1, 2, 3, 4, 5, 7, 8, 9, 10, 12}) {
     auto flexible = version >= 9;
     wire_writer w{flexible};
     w.tags();
-    w.i32(0);
+    if (version >= 3)
+      w.i32(0);
     w.array(1);
     w.i32(7);
     w.text("host");
     w.i32(9092);
     w.text("rack");
     w.tags();
-    w.text("cluster");
+    if (version >= 2)
+      w.text("cluster");
     w.i32(7);
     w.array(2);
     for (const auto* name : {"t", "u"}) {
