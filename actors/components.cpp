@@ -6,14 +6,18 @@
 #include "storage/file/file_source.hpp"
 #include "storage/file/sealed_file_sink.hpp"
 #include "storage/generate/generate_source.hpp"
+#include "storage/kafka/kafka_options.hpp"
+#include "storage/kafka/kafka_source.hpp"
 #include "storage/log/log_source.hpp"
 #include "storage/redis/redis_mirror.hpp"
 #include "storage/tables/csv_table.hpp"
 #include "storage/tables/mmdb_table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <random>
+#include <unistd.h>
 
 namespace tidemill {
 namespace {
@@ -136,6 +140,23 @@ result<made_source> make_http(const source_plan& s, const std::filesystem::path&
                      s.partition_by ? make_partitioner(s, l.partitions) : partitioner{}};
 }
 
+std::string host_name() {
+  std::array<char, 256> host{};
+  return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "?";
+}
+
+result<made_source> make_kafka(const source_plan& s, const component_home& home) {
+  auto k = kafka_settings_of(s.settings.settings);
+  k.name = s.name;
+  k.meta = k.meta || s.wants_meta();
+  k.client.client_id = "tidemill/" + home.pipeline + "@" + host_name() + ":" + std::to_string(::getpid());
+  k.state_folder = home.data.path() / "sources";
+  k.store_id = home.data.store_id();
+  k.store_name = host_name() + ":" + std::filesystem::absolute(home.data.root()).lexically_normal().string();
+  TIDEMILL_TRY(auto source, make_kafka_source(std::move(k)));
+  return made_source{std::move(source), nullptr, {}};
+}
+
 schema declared_columns(const component& c) {
   schema columns;
   for (const auto& [name, settings] : c.settings.sections("columns")) {
@@ -209,11 +230,12 @@ std::filesystem::path base_folder(const definition& d) {
   return folder.empty() ? std::filesystem::path{"."} : folder;
 }
 
-result<made_source> make_source(const source_plan& s, const std::filesystem::path& base,
-                                const data_directory& data) {
-  auto made = s.settings.type == "file"       ? make_file(s, base, data.path())
-              : s.settings.type == "generate" ? make_generate(s, data.path())
-                                              : make_http(s, data.path());
+result<made_source> make_source(const source_plan& s, const component_home& home) {
+  const auto& state = home.data.path();
+  auto made = s.settings.type == "file"       ? make_file(s, home.base, state)
+              : s.settings.type == "generate" ? make_generate(s, state)
+              : s.settings.type == "kafka"    ? make_kafka(s, home)
+                                              : make_http(s, state);
   if (!made)
     return made.error().in("sources." + s.name);
   return made;

@@ -23,14 +23,20 @@ namespace tidemill {
 /// Where a pipeline's relative paths start: the folder of its file.
 [[nodiscard]] std::filesystem::path base_folder(const definition& d);
 
+/// Where components live: the pipeline, the folder that its relative paths start from, its state.
+struct component_home {
+  std::string pipeline;
+  std::filesystem::path base;
+  const data_directory& data;
+};
+
 /// A source as configured; `ingest` is set for `http`.
 struct made_source {
   std::unique_ptr<record_source> source;
   std::shared_ptr<ingest_log> ingest;
   partitioner partition_by; ///< of `http`: where an accepted record goes
 };
-[[nodiscard]] result<made_source> make_source(const source_plan& s, const std::filesystem::path& base,
-                                              const data_directory& data);
+[[nodiscard]] result<made_source> make_source(const source_plan& s, const component_home& home);
 
 /// A table's versions; `folder` keeps copies.
 [[nodiscard]] std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,

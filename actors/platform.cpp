@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdio>
 #include <map>
 #include <set>
 #include <thread>
@@ -132,6 +133,7 @@ struct platform::impl {
 
   std::shared_ptr<const plan> all;
   run_settings settings;
+  std::unique_ptr<data_candidate> candidate;
   std::unique_ptr<data_directory> data;
   std::unique_ptr<checkpoint_store> checkpoints;
   std::shared_ptr<dead_letter_log> dead_letters;
@@ -176,6 +178,8 @@ struct platform::impl {
   }
 
   void enter(phase p, error why = {});
+  status join_data();
+  status stand_by(const std::stop_token& stop);
   status open_data();
   void make_boards();
   status open_sources(const std::stop_token& stop);
@@ -208,11 +212,45 @@ struct platform::impl {
   std::vector<partitioner> routes;                    ///< of http sources
 };
 
+/// Takes the data folder, unless another process holds it: then we are its standby.
+status platform::impl::join_data() {
+  lease_settings lease;
+  lease.term = milliseconds_of(engine().time("lease", lease.term));
+  auto joined = data_candidate::join(settings.data, wall_now(), lease);
+  if (!joined && joined.error().code() == errc::io)
+    return error{errc::io, joined.error().text() + "; choose another folder with --data"};
+  TIDEMILL_TRY(candidate, std::move(joined));
+  TIDEMILL_TRY(data, candidate->try_take());
+  return {};
+}
+
+/// Until the folder is ours. What fails meanwhile is shown and tried again.
+status platform::impl::stand_by(const std::stop_token& stop) {
+  const auto every = std::clamp(milliseconds_of(engine().time("lease", std::chrono::seconds{5})) / 8,
+                                std::chrono::milliseconds{10}, std::chrono::milliseconds{250});
+  while (!data) {
+    boards->problem("standby", "this process is the standby of " + candidate->holder() + ", which holds " +
+                                   settings.data.string());
+    enter(phase::waiting);
+    for (auto until = std::chrono::steady_clock::now() + every;
+         std::chrono::steady_clock::now() < until && !stop.stop_requested();)
+      std::this_thread::sleep_for(std::min(every, std::chrono::milliseconds{20}));
+    if (stop.stop_requested())
+      return error{errc::unavailable, "stopped while it was a standby"};
+    auto taken = candidate->try_take();
+    if (!taken && taken.error().code() != errc::io && taken.error().code() != errc::full)
+      return taken.error();
+    boards->problem(settings.data.string(), taken ? "" : taken.error().text());
+    if (taken)
+      data = std::move(*taken);
+  }
+  boards->problem("standby", "");
+  return {};
+}
+
 status platform::impl::open_data() {
-  auto opened_data = data_directory::open(settings.data, wall_now());
-  if (!opened_data && opened_data.error().code() == errc::io)
-    return error{errc::io, opened_data.error().text() + "; choose another folder with --data"};
-  TIDEMILL_TRY(data, std::move(opened_data));
+  candidate.reset();
+  data->on_lost([this](const std::string& why) { fail(why); });
   TIDEMILL_TRY(auto folder, data->subfolder("checkpoints"));
   TIDEMILL_TRY(checkpoints, checkpoint_store::open(folder));
   auto report = check_state(*all, data->path(), *checkpoints);
@@ -230,6 +268,7 @@ status platform::impl::open_data() {
   TIDEMILL_TRY(auto letters, data->subfolder("dead_letters"));
   TIDEMILL_TRY(dead_letters, dead_letter_log::open(letters));
   tables = std::make_unique<table_shelf>(*all, base_folder(all->written), data->path());
+  data_open = true;
   return {};
 }
 
@@ -275,7 +314,7 @@ status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
   const auto& source = all->sources[s];
   const auto place = "sources." + source.name;
   auto& shown = *boards->sources[s];
-  TIDEMILL_TRY(auto made, make_source(source, base_folder(all->written), *data));
+  TIDEMILL_TRY(auto made, make_source(source, {all->written.name, base_folder(all->written), *data}));
   for (auto tries = 0;; ++tries) {
     auto there = made.source->open(std::chrono::milliseconds{500});
     if (there)
@@ -346,9 +385,12 @@ status platform::impl::choose_epoch() {
 }
 
 status platform::impl::start_http() {
-  if (!all->written.serve.has("http"))
+  if (!all->written.serve.has("http") || server)
     return {};
-  TIDEMILL_TRY(server, http_server::listen(serve_settings(all->written.serve)));
+  TIDEMILL_TRY(auto listening, http_server::listen(serve_settings(all->written.serve)));
+  std::lock_guard lock{mutex};
+  server = std::move(listening);
+  serve();
   return {};
 }
 
@@ -613,8 +655,6 @@ source_runner::listener platform::impl::listener_of(std::size_t s) {
 }
 
 void platform::impl::serve() {
-  if (!server)
-    return;
   server_content content;
   content.pipeline = all->written.name;
   for (const auto& v : views)
@@ -664,7 +704,12 @@ void platform::impl::serve() {
     return out + "]}\n";
   };
   content.metrics = [this] { return metrics_text(all->written.name, *boards, server->count()); };
-  content.not_ready = [this] { return tidemill::not_ready(*boards); };
+  content.not_ready = [this] {
+    auto why = tidemill::not_ready(*boards);
+    if (data_open && !data->holds())
+      why.push_back("this process was paused: whether it still holds its data folder is being looked at");
+    return why;
+  };
   server->serve(std::move(content));
 }
 
@@ -700,6 +745,11 @@ bool platform::impl::finished() const {
 
 std::string platform::impl::shut_down() {
   starter = {}; // asks it to stop, and waits
+  if (data && data->lost()) {
+    // Another process serves by now; whatever we would still do is refused, and waiting for it helps nobody.
+    std::fprintf(stderr, "%s\n", failure.c_str());
+    ::_exit(1);
+  }
   for (auto& r : runners)
     r->stop();
   if (supervising) {
@@ -741,6 +791,11 @@ platform::~platform() {
 
 /// What may take long: the first time that a broker is reached, or another process gives way.
 status platform::impl::start_engine(const std::stop_token& stop) {
+  if (!data) {
+    TIDEMILL_CHECK(stand_by(stop));
+    TIDEMILL_CHECK(open_data());
+    TIDEMILL_CHECK(start_http()); // where the active process may have had the address
+  }
   TIDEMILL_CHECK(open_sources(stop));
   TIDEMILL_CHECK(choose_epoch());
   start_actors();
@@ -759,11 +814,13 @@ status platform::impl::start_engine(const std::stop_token& stop) {
 
 result<std::unique_ptr<platform>> platform::start(std::shared_ptr<const plan> p, const run_settings& s) {
   auto i = std::make_unique<impl>(std::move(p), s);
-  TIDEMILL_CHECK(i->open_data());
-  i->data_open = true;
   i->make_boards();
-  TIDEMILL_CHECK(i->start_http());
-  i->serve();
+  TIDEMILL_CHECK(i->join_data());
+  if (i->data)
+    TIDEMILL_CHECK(i->open_data());
+  auto listening = i->start_http();
+  if (!listening && (i->data || listening.error().code() != errc::address_in_use))
+    return listening.error(); // a standby's address may be the active process's
   i->starter = std::jthread{[raw = i.get()](const std::stop_token& stop) {
     auto started = raw->start_engine(stop);
     if (started || stop.stop_requested())
@@ -780,6 +837,7 @@ result<std::unique_ptr<platform>> platform::start(std::shared_ptr<const plan> p,
 }
 
 std::string platform::address() const {
+  std::lock_guard lock{impl_->mutex};
   if (!impl_->server)
     return {};
   auto host = serve_settings(impl_->all->written.serve).address;
