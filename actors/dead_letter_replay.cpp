@@ -47,13 +47,13 @@ public:
   result<destination> find(const dead_letter& l) {
     if (s_.to != "kafka")
       return destination{one_.get(), -1};
+    auto source = std::ranges::find(all_.sources, l.source, &source_plan::name);
+    if (source == all_.sources.end() || source->settings.type != "kafka")
+      return error{errc::refused, "source " + l.source + " is not of type kafka"};
     if (!l.has_meta && !s_.without_key)
       return error{errc::refused,
                    "it doesn't hold its record's key and headers; --without-key writes it without, "
                    "`keep_meta: true` at the source keeps them from then on"};
-    auto source = std::ranges::find(all_.sources, l.source, &source_plan::name);
-    if (source == all_.sources.end() || source->settings.type != "kafka")
-      return error{errc::refused, "source " + l.source + " is not of type kafka"};
     auto numbers = numbers_.find(l.source);
     if (numbers == numbers_.end()) {
       TIDEMILL_TRY(auto read, partition_numbers::open(state_ / "sources" / (l.source + ".partitions")));

@@ -18,7 +18,7 @@ std::uint32_t key_table::intern(std::string_view key) {
     return it->second;
   auto id = unused_id();
   bytes(id) = key;
-  ids_.emplace(at(id), id);
+  ids_.emplace(slot_key{at(id)}, id);
   return id;
 }
 

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,9 +41,42 @@ public:
   [[nodiscard]] std::size_t ids() const noexcept { return uses_.size(); }
 
 private:
+  // As found in the map: short keys lie in it, so that looking one up touches one place in memory.
+  class slot_key {
+  public:
+    explicit slot_key(std::string_view key) noexcept : size_(static_cast<std::uint32_t>(key.size())) {
+      if (size_ <= sizeof bytes_) {
+        std::memcpy(bytes_, key.data(), size_);
+      } else {
+        const auto* at = key.data();
+        std::memcpy(bytes_, &at, sizeof at);
+      }
+    }
+    [[nodiscard]] std::string_view bytes() const noexcept {
+      const char* at = bytes_;
+      if (size_ > sizeof bytes_)
+        std::memcpy(&at, bytes_, sizeof at);
+      return {at, size_};
+    }
+
+  private:
+    std::uint32_t size_;
+    char bytes_[16]; // or where they are
+  };
   struct key_hash {
     using is_transparent = void;
+    using is_avalanching = void;
     std::size_t operator()(std::string_view key) const noexcept { return hash64(key); }
+    std::size_t operator()(const slot_key& key) const noexcept { return hash64(key.bytes()); }
+  };
+  struct key_equal {
+    using is_transparent = void;
+    static std::string_view bytes(std::string_view key) noexcept { return key; }
+    static std::string_view bytes(const slot_key& key) noexcept { return key.bytes(); }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const noexcept {
+      return bytes(a) == bytes(b);
+    }
   };
   [[nodiscard]] std::string& bytes(std::uint32_t id) {
     return (*pages_->pages[id / key_pages::keys])[id % key_pages::keys];
@@ -55,7 +88,7 @@ private:
   std::vector<std::uint32_t> uses_;    ///< by id
   std::vector<std::uint32_t> unused_;  ///< ids to give again
   std::vector<std::uint32_t> retired_; ///< forgotten, but a reader may still look them up
-  boost::unordered_flat_map<std::string_view, std::uint32_t, key_hash, std::equal_to<>> ids_;
+  boost::unordered_flat_map<slot_key, std::uint32_t, key_hash, key_equal> ids_;
 };
 
 /// The keys that were in a table when this was made. Any thread, while another one changes the table.

@@ -17,7 +17,7 @@ namespace tidemill {
 struct outgoing_event {
   event_id id;
   std::string json;
-  std::string_view stream = {}; ///< the name of its stream, which lives as long as the pipeline's plan
+  std::string_view stream = {};        ///< the name of its stream, which lives as long as the pipeline's plan
   std::optional<std::string> key = {}; ///< of the record, where the sink asks for one
 };
 

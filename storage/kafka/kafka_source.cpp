@@ -1,13 +1,12 @@
 #include "storage/kafka/kafka_source.hpp"
 
-#include "event/hash.hpp"
-#include "storage/kafka/client_fetcher.hpp"
 #include "storage/kafka/commit_metadata.hpp"
+#include "storage/kafka/fetcher_choice.hpp"
 #include "storage/kafka/kafka_client.hpp"
 #include "storage/kafka/kafka_group.hpp"
 #include "storage/kafka/kafka_survey.hpp"
 #include "storage/kafka/partition_numbers.hpp"
-#include "storage/kafka/wire_fetcher.hpp"
+#include "storage/kafka/resumed_reading.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -37,16 +36,6 @@ std::string joined(const std::vector<std::string>& words) {
   for (const auto& w : words)
     out += (out.empty() ? "" : ",") + w;
   return out;
-}
-
-bool is_plain(const kafka_client_settings& s) {
-  auto protocol = s.properties.find("security.protocol");
-  return protocol == s.properties.end() || protocol->second == "plaintext" || protocol->second == "PLAINTEXT";
-}
-
-std::string client_id_of(const kafka_client_settings& s) {
-  auto own = s.properties.find("client.id");
-  return own != s.properties.end() ? own->second : s.client_id.empty() ? "tidemill" : s.client_id;
 }
 
 class kafka_source final : public record_source {
@@ -91,20 +80,17 @@ public:
 
 private:
   struct lane {
-    bool ours = false;               // told so
-    bool reading = false;            // sought, and neither gone nor halted since
-    std::optional<offset> end;       // of the log when it was assigned; nothing after the first seek
-    offset wanted = 0;               // by the last seek
-    std::optional<record_mark> mark; // yet to be compared
+    bool ours = false;         // told so
+    bool reading = false;      // sought, and neither gone nor halted since
+    std::optional<offset> end; // of the log when it was assigned; nothing after the first seek
+    resumed_reading resumed;   // by the last seek
   };
 
-  status make_fetcher();
   void apply(const std::vector<kafka_group::change>& changes, std::vector<polled>& out);
   status resolve(std::vector<polled>& out);
   void pass_commits();
   void check(std::size_t from, std::vector<polled>& out);
   bool check(polled& what);
-  bool check(partition_id p, const record_batch_ptr& batch, polled& what);
   [[nodiscard]] std::string name_of(partition_id p) const {
     return "partition " + std::to_string(numbers_[p].number) + " of topic " + numbers_[p].topic;
   }
@@ -142,26 +128,12 @@ status kafka_source::open(milliseconds wait) {
   TIDEMILL_CHECK(numbers_.add(there));
   count_ = numbers_.size();
   lanes_.assign(count_, {});
-  TIDEMILL_CHECK(make_fetcher());
+  TIDEMILL_TRY(fetcher_, make_fetcher(s_, count_));
   {
     std::lock_guard lock{mutex_};
     awake_ = true;
   }
   return group_->join();
-}
-
-status kafka_source::make_fetcher() {
-  using fetching = kafka_source_settings::fetching;
-  fetcher::settings f{.read_ahead = s_.read_ahead, .read_committed = s_.read_committed, .meta = s_.meta};
-  auto plain = is_plain(s_.client);
-  if (s_.fetch == fetching::wire && !plain)
-    return error{errc::config_invalid, "fetch: wire speaks neither TLS nor SASL"};
-  if (plain && s_.fetch != fetching::client) {
-    fetcher_ = make_wire_fetcher(s_.client.brokers, client_id_of(s_.client), f);
-    return {};
-  }
-  TIDEMILL_TRY(fetcher_, make_client_fetcher(s_.client, f, count_));
-  return {};
 }
 
 status kafka_source::seek(partition_id p, offset at, const std::optional<record_mark>& before) {
@@ -175,11 +147,9 @@ status kafka_source::seek(partition_id p, offset at, const std::optional<record_
                                             " that was read already; " + exchanged});
     return {};
   }
-  part.wanted = at;
-  part.mark = before;
+  part.resumed = {at, before};
   part.reading = true;
-  // The marked record is read again, and what follows it is what is wanted.
-  return fetcher_->seek(p, numbers_[p], before ? before->at : at);
+  return fetcher_->seek(p, numbers_[p], part.resumed.from());
 }
 
 void kafka_source::release(partition_id p) {
@@ -295,53 +265,37 @@ void kafka_source::check(std::size_t from, std::vector<polled>& out) {
   out.erase(kept, out.end());
 }
 
+// False: nobody needs to know.
 bool kafka_source::check(polled& what) {
   if (auto* batch = std::get_if<record_batch_ptr>(&what)) {
     auto p = (*batch)->partition;
-    return !lanes_[to_index(p)].mark || check(p, *batch, what);
+    auto& part = lanes_[to_index(p)];
+    if (!part.resumed.open())
+      return true;
+    auto at = part.resumed.from();
+    auto found = part.resumed.check(*batch);
+    if (found == resumed_reading::verdict::exchanged) {
+      fetcher_->forget(p);
+      part.reading = false;
+      what = polled_halted{p, name_of(p) + ": the record at offset " + std::to_string(at) +
+                                  " is not the one that was read there; " + exchanged};
+    }
+    return found != resumed_reading::verdict::drop;
   }
   if (auto* gap = std::get_if<polled_gap>(&what)) {
-    auto& part = lanes_[to_index(gap->partition)];
-    part.reading = false;
-    if (!part.mark.has_value())
+    auto p = gap->partition;
+    auto& part = lanes_[to_index(p)];
+    gap->wanted = std::max(gap->wanted, part.resumed.wanted());
+    part.reading = part.resumed.check_gap(gap->available);
+    if (!part.reading)
       return true;
-    part.mark.reset();
-    gap->wanted = part.wanted;
-    if (gap->available > part.wanted)
-      return true;
-    // The marked record is gone, but nothing that is wanted.
-    part.reading = true;
-    if (auto again = fetcher_->seek(gap->partition, numbers_[gap->partition], part.wanted); !again)
-      what = polled_halted{gap->partition, again.error().text()};
-    else
-      return false;
+    auto again = fetcher_->seek(p, numbers_[p], part.resumed.wanted());
+    if (!again)
+      what = polled_halted{p, again.error().text()};
+    return !again;
   }
   if (auto* halted = std::get_if<polled_halted>(&what))
     lanes_[to_index(halted->partition)].reading = false;
-  return true;
-}
-
-/// The first batch after a seek with a mark. False: nothing of it is wanted.
-bool kafka_source::check(partition_id p, const record_batch_ptr& batch, polled& what) {
-  auto& part = lanes_[to_index(p)];
-  const auto& all = batch->records;
-  if (all.empty() && batch->end <= part.mark->at)
-    return false;
-  auto mark = *std::exchange(part.mark, std::nullopt);
-  if (!all.empty() && all.front().at == mark.at && hash64(all.front().bytes) != mark.hash) {
-    fetcher_->forget(p);
-    part.reading = false;
-    what = polled_halted{p, name_of(p) + ": the record at offset " + std::to_string(mark.at) +
-                                " is not the one that was read there; " + exchanged};
-    return true;
-  }
-  auto first = std::find_if(all.begin(), all.end(), [&](const record& r) { return r.at >= part.wanted; });
-  if (first == all.end() && batch->end <= part.wanted)
-    return false;
-  auto rest = std::make_shared<record_batch>(*batch);
-  rest->records.assign(first, all.end());
-  rest->begin = std::max(batch->begin, part.wanted);
-  what = record_batch_ptr{std::move(rest)};
   return true;
 }
 

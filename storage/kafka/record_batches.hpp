@@ -53,6 +53,8 @@ public:
   step next(kafka_record& r) noexcept;
   /// Bytes not walked over yet.
   [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - p_); }
+  /// Records that are to come, if all is well.
+  [[nodiscard]] std::size_t records_left() const noexcept { return left_; }
 
 private:
   const char* p_ = nullptr;

@@ -64,7 +64,9 @@ std::vector<wire_partition_ask> plan_fetch(wire_lane& lane, wire_lane::clock::ti
   room = std::max(room, smallest_part);
   auto share = std::clamp(room / now.size(), std::min(smallest_part, usual), usual);
 
-  std::ranges::rotate(now, now.begin() + static_cast<std::ptrdiff_t>(lane.turn++ % now.size()));
+  // Only the first batch of the first one may exceed the limits: each has its turn.
+  std::ranges::rotate(now, std::ranges::min_element(now, {}, &wire_part::stood_first));
+  now.front()->stood_first = ++lane.turn;
   std::vector<wire_partition_ask> fetch;
   std::size_t in_all = 0;
   for (auto* p : now) {

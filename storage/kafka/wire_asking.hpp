@@ -22,8 +22,8 @@ struct wire_lane {
   std::vector<asked_partition> asked; ///< in flight
   std::size_t next = 0;               ///< of `asked`: whose answer comes next, most likely
   std::size_t in_flight = 0;          ///< bytes that may come
-  std::size_t turn = 0;           ///< who stands first in a fetch: only its first batch may exceed the limits
-  clock::time_point not_before{}; ///< the broker wants to be left alone
+  std::uint64_t turn = 0;             ///< fetches so far
+  clock::time_point not_before{};     ///< the broker wants to be left alone
 
   std::size_t arrived = 0; ///< bytes since `since`
   clock::time_point since{};

@@ -50,8 +50,9 @@ public:
   topic_uuid topic_id{};
   bool wanted = false;
   bool in_flight = false;
-  std::int64_t end = -1; ///< of what may be read, as last told
-  std::string trouble;   ///< why nothing comes; empty: all is well
+  std::uint64_t stood_first = 0; ///< in which fetch it last was the first
+  std::int64_t end = -1;         ///< of what may be read, as last told
+  std::string trouble;           ///< why nothing comes; empty: all is well
   clock::time_point troubled_since{};
   clock::time_point retry_at{};
 

@@ -158,6 +158,8 @@ status wire_records::take(made& out, std::size_t max_bytes, std::size_t max_reco
       TIDEMILL_CHECK(begin_batch(first, with));
       continue;
     }
+    if (batch.records.empty())
+      batch.records.reserve(std::min(max_records, walk_->records_left()));
     kafka_record r;
     auto before = walk_->left();
     auto step = walk_->next(r);

@@ -358,8 +358,7 @@ TEST_CASE("a damaged record halts its partition and is named", "[kafka_broker]")
   REQUIRE(source->seek(p1, 0));
   REQUIRE(poll_until(*source, {p0, p1}, h, [&] { return !h.halted.empty() && h.values.contains(1); }));
   CHECK(h.values[0] == std::vector<std::string>{"good"});
-  CHECK_THAT(h.halted[0].why,
-             Catch::Contains(w.topic) && Catch::Contains("offset 1"));
+  CHECK_THAT(h.halted[0].why, Catch::Contains(w.topic) && Catch::Contains("offset 1"));
 }
 
 TEST_CASE("a topic that grows is told once; opened anew, the new partitions have the next numbers",

@@ -3,6 +3,7 @@
 #include "storage/kafka/commit_metadata.hpp"
 #include "storage/kafka/kafka_errors.hpp"
 #include "storage/kafka/partition_numbers.hpp"
+#include "storage/kafka/resumed_reading.hpp"
 #include "storage/kafka/token_command.hpp"
 
 #include <catch2/catch.hpp>
@@ -54,6 +55,71 @@ TEST_CASE("the holder of a checkpoint travels with committed offsets") {
   CHECK_FALSE(parse_metadata(""));
   CHECK_FALSE(parse_metadata("of another program"));
   CHECK(to_metadata({"1", std::string(9000, 'x')}).size() == 2048);
+}
+
+namespace {
+
+/// Offsets and values, from `begin` to behind the last one, or `end`.
+record_batch_ptr batch_of(offset begin, const std::map<offset, std::string_view>& records, offset end = 0) {
+  auto b = std::make_shared<record_batch>();
+  b->begin = begin;
+  b->end = std::max(end, records.empty() ? begin : records.rbegin()->first + 1);
+  for (const auto& [at, value] : records) {
+    b->records.push_back({.bytes = value, .at = at, .end = at + 1, .arrival = {}});
+    b->bytes += value.size();
+  }
+  return b;
+}
+
+} // namespace
+
+TEST_CASE(
+    "after a checkpoint the record before it is compared; what follows is handed on, whatever is missing") {
+  using verdict = resumed_reading::verdict;
+  const record_mark mark{49, hash64("x")};
+  resumed_reading r{50, mark};
+  CHECK(r.from() == 49);
+
+  auto same = batch_of(49, {{49, "x"}, {50, "y"}, {51, "z"}});
+  CHECK(r.check(same) == verdict::pass);
+  CHECK_FALSE(r.open());
+  CHECK(same->begin == 50);
+  CHECK(same->bytes == 2);
+  REQUIRE(same->records.size() == 2);
+  CHECK(same->records[0].at == 50);
+
+  r = {50, mark};
+  auto other = batch_of(49, {{49, "?"}, {50, "y"}});
+  CHECK(r.check(other) == verdict::exchanged);
+
+  r = {50, mark};
+  auto compacted = batch_of(49, {{50, "y"}});
+  CHECK(r.check(compacted) == verdict::pass);
+  CHECK(compacted->records.size() == 1);
+
+  r = {50, mark};
+  auto alone = batch_of(49, {{49, "x"}});
+  CHECK(r.check(alone) == verdict::drop);
+  auto next = batch_of(50, {{50, "y"}});
+  CHECK(r.check(next) == verdict::pass);
+  CHECK(next->records.size() == 1);
+
+  r = {60, mark}; // a hole up to what is wanted
+  auto hole = batch_of(40, {}, 49);
+  CHECK(r.check(hole) == verdict::drop);
+  CHECK(r.open());
+  hole = batch_of(49, {{49, "x"}}, 70);
+  CHECK(r.check(hole) == verdict::pass);
+  CHECK(hole->records.empty());
+  CHECK(hole->begin == 60);
+  CHECK(hole->end == 70);
+}
+
+TEST_CASE("a gap before a checkpoint is none if it ends there") {
+  const record_mark mark{49, 1};
+  CHECK(resumed_reading(50, mark).check_gap(50));
+  CHECK_FALSE(resumed_reading(50, mark).check_gap(51));
+  CHECK_FALSE(resumed_reading(50, std::nullopt).check_gap(60));
 }
 
 TEST_CASE("the library's reasons are shown without address and state") {
