@@ -71,6 +71,15 @@ struct event_batch {
   selection selected;
   std::vector<std::shared_ptr<const void>> memory;
   [[nodiscard]] std::size_t rows() const noexcept { return records.size(); }
+  /// Removes all rows; columns stay as they are and keep their room.
+  void clear() {
+    records.clear();
+    times.clear();
+    for (auto& c : columns)
+      c.clear();
+    selected.clear();
+    memory.clear();
+  }
 };
 
 } // namespace tidemill

@@ -52,13 +52,22 @@ char* arena::reserve(std::size_t n) {
     bytes_ += alone ? n : chunk;
     if (alone)
       return chunks_.back().get();
-    next_ = chunks_.back().get();
-    left_ = chunk;
+    next_ = shared_ = chunks_.back().get();
+    left_ = shared_size_ = chunk;
   }
   auto* at = next_;
   next_ += n;
   left_ -= n;
   return at;
+}
+
+void arena::clear() noexcept {
+  auto kept = std::ranges::find_if(chunks_, [&](const auto& chunk) { return chunk.get() == shared_; });
+  if (kept != chunks_.end())
+    std::swap(chunks_.front(), *kept);
+  chunks_.resize(kept != chunks_.end() ? 1 : 0);
+  next_ = shared_;
+  left_ = bytes_ = shared_size_;
 }
 
 column::column(type t) : type_(std::move(t)), data_(storage_for(type_.of())) {}
@@ -80,6 +89,10 @@ void column::reserve(std::size_t rows) {
 void column::clear() {
   std::visit([](auto& all) { all.clear(); }, data_);
   nulls_.clear();
+  if (memory_.use_count() == 1)
+    memory_->clear();
+  else
+    memory_.reset();
 }
 
 void column::set_null(std::size_t row) {
@@ -138,6 +151,23 @@ void column::set(std::size_t row, const value& v) {
   }
   if (!nulls_.empty())
     nulls_[row] = 0;
+}
+
+void column::gather(std::span<const std::uint32_t> rows, const column& from,
+                    std::span<const std::uint32_t> at) {
+  std::visit(
+      [&]<class T>(std::vector<T>& to) {
+        const auto* values = from.as<T>().data();
+        for (std::size_t i = 0; i < rows.size(); ++i)
+          to[rows[i]] = values[at[i]];
+      },
+      data_);
+  if (from.has_nulls())
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (from.is_null(at[i]))
+        set_null(rows[i]);
+  if (from.memory_)
+    memory_ = from.memory_;
 }
 
 arena& column::memory() {

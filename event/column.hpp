@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,11 +18,15 @@ public:
   std::string_view copy(std::string_view text);
   /// Room for `n` bytes, to be filled at once.
   char* reserve(std::size_t n);
+  /// Forgets all texts; keeps a chunk for the next ones.
+  void clear() noexcept;
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
 private:
   std::vector<std::unique_ptr<char[]>> chunks_;
-  char* next_ = nullptr;
+  char* shared_ = nullptr; // the newest chunk for several texts
+  std::size_t shared_size_ = 0;
+  char* next_ = nullptr; // in it
   std::size_t left_ = 0;
   std::size_t bytes_ = 0;
 };
@@ -47,6 +52,7 @@ public:
   /// Sets the number of rows; new rows are zero and not null.
   void resize(std::size_t rows);
   void reserve(std::size_t rows);
+  /// Removes all rows and keeps their room; texts in memory that is shared with nobody go, too.
   void clear();
 
   template <class T>
@@ -69,6 +75,10 @@ public:
   /// Stores a boxed value of this column's kind, or null; strings are copied into `memory()`.
   void set(std::size_t row, const value& v);
 
+  /// Row rows[i] becomes row `at[i]` of a column of the same kind, and shares its memory: until then this one
+  /// has texts of no other.
+  void gather(std::span<const std::uint32_t> rows, const column& from, std::span<const std::uint32_t> at);
+
   /// Where strings of this column live; created at the first use, shared when columns share.
   [[nodiscard]] arena& memory();
   void share_memory(std::shared_ptr<arena> memory) { memory_ = std::move(memory); }
@@ -80,5 +90,8 @@ private:
   std::vector<std::uint8_t> nulls_;
   std::shared_ptr<arena> memory_;
 };
+
+/// `append_encoded(out, c.at(row))` without the box.
+void append_encoded(std::string& out, const column& c, std::size_t row);
 
 } // namespace tidemill

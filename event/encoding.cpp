@@ -1,3 +1,4 @@
+#include "event/column.hpp"
 #include "event/value.hpp"
 
 #include <algorithm>
@@ -100,13 +101,15 @@ struct encoder {
     put_signed(out, static_cast<std::int64_t>(x.units >> 64));
     put_big_endian(out, static_cast<std::uint64_t>(x.units));
   }
-  void operator()(const std::string& x) const {
+  void operator()(const std::string& x) const { string(x); }
+  void string(std::string_view x) const {
     put(out, tag::string);
     put_text(out, x);
   }
-  void operator()(const byte_string& x) const {
+  void operator()(const byte_string& x) const { bytes(x.bytes); }
+  void bytes(std::string_view x) const {
     put(out, tag::bytes);
-    put_text(out, x.bytes);
+    put_text(out, x);
   }
   void operator()(timestamp x) const {
     put(out, tag::timestamp);
@@ -296,6 +299,34 @@ private:
 
 void append_encoded(std::string& out, const value& v) {
   std::visit(encoder{out}, v.data());
+}
+
+void append_encoded(std::string& out, const column& c, std::size_t row) {
+  encoder put{out};
+  if (c.is_null(row))
+    return put(null{});
+  switch (c.of().of()) {
+  case kind::boolean:
+    return put(c.as<std::uint8_t>()[row] != 0);
+  case kind::integer:
+    return put(c.as<std::int64_t>()[row]);
+  case kind::uinteger:
+    return put(c.as<std::uint64_t>()[row]);
+  case kind::real:
+    return put(c.as<double>()[row]);
+  case kind::decimal:
+    return put(c.as<decimal>()[row]);
+  case kind::string:
+    return put.string(c.as<std::string_view>()[row]);
+  case kind::bytes:
+    return put.bytes(c.as<std::string_view>()[row]);
+  case kind::timestamp:
+    return put(c.as<timestamp>()[row]);
+  case kind::duration:
+    return put(c.as<duration>()[row]);
+  default:
+    append_encoded(out, c.as<value>()[row]);
+  }
 }
 
 result<value> take_encoded(std::string_view& in) {

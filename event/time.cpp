@@ -76,11 +76,6 @@ bool in_range(std::int64_t seconds) noexcept {
 
 } // namespace
 
-event_time to_event_time(timestamp t) noexcept {
-  auto seconds = std::clamp(t.seconds, timestamp_min_seconds, timestamp_max_seconds);
-  return event_time{microseconds{seconds * micros_per_second + t.nanos / 1000}};
-}
-
 timestamp to_timestamp(event_time t) noexcept {
   auto micros = t.time_since_epoch().count();
   auto seconds = floor_div(micros, micros_per_second);

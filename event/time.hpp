@@ -36,7 +36,12 @@ struct duration {
   friend auto operator<=>(const duration&, const duration&) = default;
 };
 
-[[nodiscard]] event_time to_event_time(timestamp t) noexcept;
+[[nodiscard]] inline event_time to_event_time(timestamp t) noexcept {
+  auto seconds = t.seconds < timestamp_min_seconds   ? timestamp_min_seconds
+                 : t.seconds > timestamp_max_seconds ? timestamp_max_seconds
+                                                     : t.seconds;
+  return event_time{microseconds{seconds * 1'000'000 + t.nanos / 1000}};
+}
 [[nodiscard]] timestamp to_timestamp(event_time t) noexcept;
 
 /// RFC 3339: upper-case `T` and `Z` or a numeric offset, 0 … 9 fraction digits (more are cut), real dates

@@ -122,3 +122,80 @@ TEST_CASE("an arena never moves what it holds, and wastes little") {
   CHECK(memory.bytes() >= total);
   CHECK(memory.bytes() < total + total / 4 + 1024 * 1024);
 }
+
+TEST_CASE("a cleared column uses its room again, but not that of texts which others hold") {
+  column c{kind::string};
+  c.resize(2);
+  c.set(0, "first");
+  c.set(1, {});
+  auto copy = c;
+  c.clear();
+  CHECK(c.size() == 0);
+  CHECK_FALSE(c.has_nulls());
+  c.resize(1);
+  CHECK(c.at(0) == value{""});
+  c.set(0, "other");
+  CHECK(copy.at(0) == value{"first"});
+  c.clear();
+  c.resize(1);
+  const auto* before = c.memory().copy("x").data();
+  c.clear();
+  CHECK(c.memory().copy("y").data() == before);
+}
+
+TEST_CASE("a cleared arena keeps one chunk") {
+  arena texts;
+  texts.clear();
+  CHECK(texts.bytes() == 0);
+  for (int i = 0; i < 100'000; ++i)
+    texts.copy("0123456789");
+  texts.copy(std::string(1'000'000, 'x'));
+  auto full = texts.bytes();
+  texts.clear();
+  CHECK(texts.bytes() < full / 2);
+  auto left = texts.bytes();
+  CHECK(left > 0);
+  for (int i = 0; i < 300; ++i)
+    CHECK(texts.copy("0123456789") == "0123456789");
+  CHECK(texts.bytes() == left);
+  texts.clear();
+  texts.clear();
+  CHECK(texts.bytes() == left);
+}
+
+TEST_CASE("rows are gathered from another column with their nulls and texts") {
+  for (const auto& s : samples()) {
+    INFO(to_string(s.of));
+    column to{s.of};
+    {
+      column from{s.of};
+      from.resize(3);
+      from.set(0, s.a);
+      from.set(1, s.b);
+      from.set(2, {});
+      to.resize(4);
+      std::vector<std::uint32_t> rows{1, 2, 3}, at{1, 2, 0};
+      to.gather(rows, from, at);
+    }
+    CHECK(to.at(0) == s.zero);
+    CHECK(to.at(1) == s.b);
+    CHECK(to.at(2).is_null());
+    CHECK(to.at(3) == s.a);
+  }
+}
+
+TEST_CASE("a cell is encoded as its value is") {
+  for (const auto& s : samples()) {
+    column c{s.of};
+    c.resize(3);
+    c.set(0, s.a);
+    c.set(1, s.b);
+    c.set(2, {});
+    for (std::size_t row = 0; row < 3; ++row) {
+      std::string boxed, plain;
+      append_encoded(boxed, c.at(row));
+      append_encoded(plain, c, row);
+      CHECK(plain == boxed);
+    }
+  }
+}
