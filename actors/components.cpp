@@ -160,17 +160,8 @@ result<made_source> make_kafka(const source_plan& s, const component_home& home)
 schema declared_columns(const component& c) {
   schema columns;
   for (const auto& [name, settings] : c.settings.sections("columns")) {
-    field f;
-    f.name = name.text;
-    if (auto of = parse_type(settings->text("type"), f.time))
-      f.of = *of;
-    if (auto path = settings->text("path"); !path.empty())
-      for (std::size_t at = 0; at <= path.size();) {
-        auto dot = std::min(path.find('.', at), path.size());
-        f.path.push_back(path.substr(at, dot - at));
-        at = dot + 1;
-      }
-    columns.set(std::move(f));
+    if (auto f = read_field(name.text, *settings)) // config has checked it
+      columns.set(std::move(*f));
   }
   return columns;
 }

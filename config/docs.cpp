@@ -179,8 +179,11 @@ How values are written:
 - **expression** — CEL, the Common Expression Language. Quote it: YAML takes `!x`, `a ? b : c`, `"x" == y`, ` #` and, inside
   braces, commas for its own.
 - **type** — `bool`, `int`, `uint`, `double`, `decimal`, `string`, `bytes`, `timestamp` (RFC 3339), `timestamp_s`,
-  `timestamp_ms`, `timestamp_us` (numbers since 1970), `duration`, `dyn`, `[type]`. A `?` behind it allows null and absence. A field that
-  has another name in the input, or lies deeper: `{type: int, path: user.id}`.
+  `timestamp_ms`, `timestamp_us`, `timestamp_ns` (numbers since 1970, quoted or not), `duration`, `dyn`, `[type]`. A `?` behind it
+  allows null and absence. A field that has another name in the input, or lies deeper: `{type: int, path: user.id}`. A timestamp
+  in a form of its own: `{type: timestamp, format: '%Y-%m-%d %H:%M:%S'}`, with the letters of strptime: `%Y %y %m %b %d %j %H %I %p
+  %M %S %f %z %a`, `%F %T %R %D`; `%f` is a fraction of a second, and without `%z` times are UTC. `format: unix_s`, `unix_ms`,
+  `unix_us`, `unix_ns` and `rfc3339` say the same as the types.
 - **variables** — `${NAME}`, `${NAME:-default}`, `${NAME:?message}` are replaced inside values, after the file is parsed; `$${`
   is `${`.
 )";

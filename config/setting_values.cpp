@@ -12,15 +12,16 @@ namespace {
 
 const std::vector<std::string_view>& type_names() {
   static const std::vector<std::string_view> all{
-      "bool",      "int",         "uint",         "double",       "decimal",  "string", "bytes",
-      "timestamp", "timestamp_s", "timestamp_ms", "timestamp_us", "duration", "dyn"};
+      "bool",      "int",         "uint",         "double",       "decimal",      "string",   "bytes",
+      "timestamp", "timestamp_s", "timestamp_ms", "timestamp_us", "timestamp_ns", "duration", "dyn"};
   return all;
 }
 
 // The form of an entry under `schema:` that says more than a type.
 const spec& type_spec() {
   static const spec all{.name = "field",
-                        .summary = "A field whose name in the input differs, or lies deeper.",
+                        .summary = "A field whose name in the input differs, that lies deeper, or whose times "
+                                   "are written in a form of their own.",
                         .example = "{type: int, path: user.id}",
                         .fields = {{.name = "type",
                                     .type = field_type::text,
@@ -29,7 +30,11 @@ const spec& type_spec() {
                                    {.name = "path",
                                     .type = field_type::text,
                                     .text = "Keys from the root, with points between.",
-                                    .foreign = {"from", "source", "key", "field"}}}};
+                                    .foreign = {"from", "source", "key", "field"}},
+                                   {.name = "format",
+                                    .type = field_type::text,
+                                    .text = "How a timestamp is written: `unix_ms`, `%Y-%m-%d %H:%M:%S`.",
+                                    .foreign = {"pattern", "time_format", "unit"}}}};
   return all;
 }
 
@@ -351,6 +356,10 @@ std::shared_ptr<const options> settings_reader::schema_type(const yaml_node& nod
           : nearest(written, {"array"}) == "array" || nearest(written, {"list"}) == "list"
               ? "a list is written with its elements' type: [string]"
               : suggestion(written, type_names()));
+    return nullptr;
+  }
+  if (auto read = read_field({}, o); !read) {
+    fault(o.where("format"), path, read.error().text());
     return nullptr;
   }
   return std::make_shared<const options>(std::move(o));

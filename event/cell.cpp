@@ -1,6 +1,7 @@
 #include "event/cell.hpp"
 
 #include "event/number_text.hpp"
+#include "event/time_pattern.hpp"
 #include "event/utf8.hpp"
 
 namespace tidemill {
@@ -48,8 +49,8 @@ bool text_decimal(const cell& c, std::string_view text, text_life, error& why) {
 }
 
 bool text_timestamp(const cell& c, std::string_view text, text_life, error& why) {
-  if (c.as.time == time_format::rfc3339) {
-    auto read = parse_rfc3339(text);
+  if (c.as.time == time_format::rfc3339 || c.as.time == time_format::pattern) {
+    auto read = c.as.pattern ? c.as.pattern->parse(text) : parse_rfc3339(text);
     return read ? c.put(*read) : cell_refused(c, read.error(), why);
   }
   bool number = text_number(text) != number_form::none;
@@ -107,9 +108,8 @@ bool store_epoch(const cell& c, std::string_view number) noexcept {
 
 std::string type_name(const field& f) {
   auto name = to_string(f.of.with_null(false));
-  if (f.time == time_format::rfc3339)
-    return name;
-  auto suffix = f.time == time_format::epoch_s ? "_s" : f.time == time_format::epoch_ms ? "_ms" : "_us";
+  static constexpr std::string_view suffixes[] = {"", "_s", "_ms", "_us", "_ns", ""};
+  auto suffix = suffixes[static_cast<std::size_t>(f.time)];
   if (auto at = name.find("timestamp"); at != std::string::npos)
     name.insert(at + std::string_view{"timestamp"}.size(), suffix);
   return name;

@@ -1,6 +1,7 @@
 #include "event/cell.hpp"
 #include "event/json_parse.hpp"
 #include "event/number_text.hpp"
+#include "event/time_pattern.hpp"
 
 namespace tidemill {
 namespace {
@@ -90,11 +91,15 @@ bool json_decimal(const cell& c, std::string_view json, error& why) {
   return read ? c.put(*read) : cell_refused(c, read.error(), why);
 }
 
-bool json_timestamp(const cell& c, std::string_view json, error& why) {
+bool json_any_timestamp(const cell& c, std::string_view json, error& why) {
   std::string buffer;
   std::string_view text;
   if (!spelled_text(c, json, buffer, text, why))
     return false;
+  if (c.as.time == time_format::pattern) {
+    auto read = c.as.pattern->parse(text);
+    return read ? c.put(*read) : cell_refused(c, read.error(), why);
+  }
   if (c.as.time != time_format::rfc3339) {
     bool number = json_number(text) != number_form::none;
     return (number && store_epoch(c, text)) || not_in_range(c, json, number, why);
@@ -103,6 +108,13 @@ bool json_timestamp(const cell& c, std::string_view json, error& why) {
     return not_the_json(c, json, why);
   auto read = parse_rfc3339(text);
   return read ? c.put(*read) : cell_refused(c, read.error(), why);
+}
+
+bool json_timestamp(const cell& c, std::string_view json, error& why) {
+  if (c.as.time != time_format::rfc3339 && c.as.time != time_format::pattern)
+    if (timestamp t; read_plain_epoch(json.front() == '"' ? inside(json) : json, c.as.time, t))
+      return c.put(t);
+  return json_any_timestamp(c, json, why);
 }
 
 bool json_duration(const cell& c, std::string_view json, error& why) {
@@ -157,7 +169,7 @@ bool store_json_list(const cell& c, std::string_view json, error& why) {
   auto elements = split_json_array(json);
   if (!elements)
     return cell_refused(c, elements.error(), why);
-  field item{c.as.name, c.as.of.first(), {}, c.as.time};
+  field item{c.as.name, c.as.of.first(), {}, c.as.time, c.as.pattern};
   column one{item.of};
   one.resize(1);
   auto read = json_reader(item.of);

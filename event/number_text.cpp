@@ -68,10 +68,14 @@ std::uint64_t load_short(const char* from, std::size_t n) noexcept {
   return byte(0) | byte(n / 2) | byte(n - 1);
 }
 
+// The high bit of each byte that is above 9.
+std::uint64_t highs_above_nine(std::uint64_t x) noexcept {
+  return (((x & 0x7F7F7F7F7F7F7F7F) + 0x7676767676767676) | x) & 0x8080808080808080;
+}
+
 // A bit per byte that is above 9.
 unsigned bytes_above_nine(std::uint64_t x) noexcept {
-  auto high = (((x & 0x7F7F7F7F7F7F7F7F) + 0x7676767676767676) | x) & 0x8080808080808080;
-  return static_cast<unsigned>((high >> 7) * 0x0102040810204080 >> 56);
+  return static_cast<unsigned>((highs_above_nine(x) >> 7) * 0x0102040810204080 >> 56);
 }
 
 // Requires 1 to 16 characters.
@@ -159,8 +163,42 @@ bool underflows(std::string_view unsigned_text) noexcept {
 
 constexpr std::int64_t nanos_per_second = 1'000'000'000;
 
-std::int64_t units_per_second(time_format unit) noexcept {
-  return unit == time_format::epoch_us ? 1'000'000 : unit == time_format::epoch_ms ? 1'000 : 1;
+// Fraction digits of a second that a unit stands for.
+int places_of(time_format unit) noexcept {
+  switch (unit) {
+  case time_format::epoch_ms:
+    return 3;
+  case time_format::epoch_us:
+    return 6;
+  case time_format::epoch_ns:
+    return 9;
+  default:
+    return 0;
+  }
+}
+
+// With a constant divisor the processor doesn't divide.
+template <std::int64_t PerSecond>
+timestamp from_units(std::int64_t units) noexcept {
+  auto seconds = units / PerSecond, rest = units % PerSecond;
+  if (rest < 0) {
+    --seconds;
+    rest += PerSecond;
+  }
+  return {seconds, static_cast<std::int32_t>(rest * (nanos_per_second / PerSecond))};
+}
+
+inline timestamp from_units(std::int64_t units, time_format unit) noexcept {
+  switch (unit) {
+  case time_format::epoch_ms:
+    return from_units<1'000>(units);
+  case time_format::epoch_us:
+    return from_units<1'000'000>(units);
+  case time_format::epoch_ns:
+    return from_units<nanos_per_second>(units);
+  default:
+    return {units, 0};
+  }
 }
 
 // Exact, rounded down; false if it is beyond any timestamp.
@@ -168,7 +206,7 @@ bool scale_to_nanos(std::string_view text, time_format unit, int128& out) noexce
   constexpr auto limit = int128{timestamp_max_seconds + 1} * nanos_per_second;
   bool negative = take_sign(text);
   auto parts = split_number(text);
-  auto places = unit == time_format::epoch_us ? 3 : unit == time_format::epoch_ms ? 6 : 9;
+  auto places = 9 - places_of(unit);
   auto left =
       static_cast<std::int64_t>(parts.whole.size()) + parts.exponent + places; // digits before the cut
   int128 nanos = 0;
@@ -255,16 +293,26 @@ bool read_double(std::string_view text, double& out) noexcept {
   return true;
 }
 
+bool read_plain_epoch(std::string_view text, time_format unit, timestamp& out) noexcept {
+  constexpr std::uint64_t zeros = 0x3030303030303030;
+  auto n = text.size();
+  if (n < 9 || n > 16 || text.front() == '0')
+    return false;
+  // The words overlap; what the first one has is taken out of the second, which leaves zeros in front.
+  auto first = load<std::uint64_t>(text.data()) ^ zeros;
+  auto last = load<std::uint64_t>(text.data() + n - 8) ^ zeros;
+  if ((highs_above_nine(first) | highs_above_nine(last)) != 0)
+    return false;
+  auto shift = 8 * (16 - n);
+  auto units = join_digits(first) * powers_of_ten[n - 8] + join_digits(last >> shift << shift);
+  out = from_units(static_cast<std::int64_t>(units), unit);
+  return out.seconds <= timestamp_max_seconds;
+}
+
 bool read_epoch(std::string_view text, time_format unit, timestamp& out) noexcept {
   std::int64_t plain = 0;
-  if (text.size() <= 18 && read_int(text, plain)) {
-    auto per_second = units_per_second(unit);
-    auto seconds = plain / per_second, rest = plain % per_second;
-    if (rest < 0) {
-      --seconds;
-      rest += per_second;
-    }
-    out = {seconds, static_cast<std::int32_t>(rest * (nanos_per_second / per_second))};
+  if (text.size() <= 20 && read_int(text, plain)) {
+    out = from_units(plain, unit);
   } else {
     int128 nanos = 0;
     if (!scale_to_nanos(text, unit, nanos))

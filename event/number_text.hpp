@@ -29,5 +29,8 @@ enum class number_form : std::uint8_t { none, integer, fraction };
 /// Exact: digits beyond a nanosecond are cut towards the past. The text must have passed a grammar, `unit` is
 /// one of the epoch forms. False: outside of the years 0001 … 9999.
 [[nodiscard]] bool read_epoch(std::string_view text, time_format unit, timestamp& out) noexcept;
+/// The same for what most epochs are: 9 to 16 digits, the first one not 0, nothing else. False: something
+/// else or out of range.
+[[nodiscard]] bool read_plain_epoch(std::string_view text, time_format unit, timestamp& out) noexcept;
 
 } // namespace tidemill

@@ -1,5 +1,8 @@
 #include "event/schema.hpp"
 
+#include "event/options.hpp"
+#include "event/time_pattern.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -24,6 +27,7 @@ constexpr named_type names[] = {
     {"timestamp_s", kind::timestamp, time_format::epoch_s},
     {"timestamp_ms", kind::timestamp, time_format::epoch_ms},
     {"timestamp_us", kind::timestamp, time_format::epoch_us},
+    {"timestamp_ns", kind::timestamp, time_format::epoch_ns},
     {"duration", kind::duration},
     {"dyn", kind::dyn},
 };
@@ -45,6 +49,47 @@ std::optional<type> parse(std::string_view text, time_format& time, int depth) {
       return type{n.of, nullable};
     }
   return std::nullopt;
+}
+
+std::vector<std::string> split_path(std::string_view path) {
+  std::vector<std::string> keys;
+  for (std::size_t at = 0; !path.empty() && at <= path.size();) {
+    auto dot = std::min(path.find('.', at), path.size());
+    keys.emplace_back(path.substr(at, dot - at));
+    at = dot + 1;
+  }
+  return keys;
+}
+
+/// Whether timestamps are what the type is made of.
+bool holds_times(const type& t) {
+  return t.is(kind::timestamp) || (t.is(kind::list) && holds_times(t.first()));
+}
+
+status read_format(std::string_view format, field& f) {
+  constexpr std::pair<std::string_view, time_format> known[] = {{"rfc3339", time_format::rfc3339},
+                                                                {"unix_s", time_format::epoch_s},
+                                                                {"unix_ms", time_format::epoch_ms},
+                                                                {"unix_us", time_format::epoch_us},
+                                                                {"unix_ns", time_format::epoch_ns}};
+  if (!holds_times(f.of))
+    return error{errc::config_invalid, "only timestamps have a format"};
+  if (f.time != time_format::rfc3339)
+    return error{errc::config_invalid,
+                 "the type says how the times are written; with a format it is timestamp"};
+  for (auto [name, time] : known)
+    if (name == format) {
+      f.time = time;
+      return {};
+    }
+  if (format.find('%') == format.npos)
+    return error{errc::config_invalid,
+                 "no such format of times; known are rfc3339, unix_s, unix_ms, unix_us, "
+                 "unix_ns, and patterns such as '%Y-%m-%d %H:%M:%S'"};
+  TIDEMILL_TRY(auto pattern, time_pattern::compile(format));
+  f.time = time_format::pattern;
+  f.pattern = std::make_shared<const time_pattern>(std::move(pattern));
+  return {};
 }
 
 } // namespace
@@ -71,6 +116,17 @@ std::optional<type> parse_type(std::string_view text, time_format& time) {
   if (t)
     time = form;
   return t;
+}
+
+result<field> read_field(std::string_view name, const options& declared) {
+  field f{std::string{name}, {}, split_path(declared.text("path")), time_format::rfc3339};
+  auto of = parse_type(declared.text("type"), f.time);
+  if (!of)
+    return error{errc::config_invalid, "no such type \"" + declared.text("type") + '"'};
+  f.of = std::move(*of);
+  if (declared.has("format"))
+    TIDEMILL_CHECK(read_format(declared.text("format"), f));
+  return f;
 }
 
 } // namespace tidemill

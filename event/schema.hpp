@@ -1,8 +1,10 @@
 #pragma once
 
+#include "event/result.hpp"
 #include "event/type.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +12,11 @@
 
 namespace tidemill {
 
-/// How a timestamp field is written in the input.
-enum class time_format : std::uint8_t { rfc3339, epoch_s, epoch_ms, epoch_us };
+class options;
+class time_pattern;
+
+/// How a timestamp field is written in the input. Numbers are part of state ids.
+enum class time_format : std::uint8_t { rfc3339, epoch_s, epoch_ms, epoch_us, epoch_ns, pattern };
 
 /// One declared field of a stream.
 struct field {
@@ -20,6 +25,7 @@ struct field {
   /// Where a JSON codec finds it: object keys from the root (`user.id` → {"user", "id"}). Empty: {name}.
   std::vector<std::string> path;
   time_format time = time_format::rfc3339;
+  std::shared_ptr<const time_pattern> pattern = {}; ///< of `time_format::pattern`
 };
 
 /// The fields of a stream in declared order; names are unique.
@@ -40,8 +46,13 @@ private:
 };
 
 /// Reads a type of a schema: `bool int uint double decimal string bytes timestamp timestamp_s
-/// timestamp_ms timestamp_us duration dyn`, `[T]`, each with an optional `?`. Nothing if it is none; `time`
-/// receives the form of a timestamp.
+/// timestamp_ms timestamp_us timestamp_ns duration dyn`, `[T]`, each with an optional `?`. Nothing if it is
+/// none; `time` receives the form of a timestamp.
 [[nodiscard]] std::optional<type> parse_type(std::string_view text, time_format& time);
+
+/// The field that an entry under `schema:` or `columns:` declares, as `config/` hands it over: `type`, `path`
+/// with points between keys, and `format` of a timestamp: `rfc3339 unix_s unix_ms unix_us unix_ns`, or a
+/// `time_pattern`. Errors: `config_invalid`.
+[[nodiscard]] result<field> read_field(std::string_view name, const options& declared);
 
 } // namespace tidemill

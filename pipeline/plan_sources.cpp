@@ -1,5 +1,6 @@
 // Sources, tables and streams of a plan.
 #include "event/hash.hpp"
+#include "event/time_pattern.hpp"
 #include "pipeline/plan_compiler.hpp"
 #include "pipeline/steps/steps.hpp"
 
@@ -87,28 +88,16 @@ schema plan_compiler::read_schema(const component& c, const format_options& form
   }
   schema fields;
   for (const auto& [name, settings] : c.settings.sections("schema")) {
-    field f;
-    f.name = name.text;
-    auto text = settings->text("type");
-    auto of = parse_type(text, f.time);
-    if (!of) {
-      fault(settings->where("type"), path + "." + name.text, "no such type \"" + text + "\"",
-            "bool, int, uint, double, decimal, string, bytes, timestamp, timestamp_s, timestamp_ms, "
-            "timestamp_us, "
-            "duration, dyn, [T], each with `?` if it may be null");
+    auto f = read_field(name.text, *settings);
+    if (!f) {
+      fault(settings->where(settings->has("format") ? "format" : "type"), path + "." + name.text,
+            f.error().text());
       continue;
     }
-    f.of = *of;
-    if (auto where = settings->text("path"); !where.empty())
-      for (std::size_t at = 0; at <= where.size();) {
-        auto dot = std::min(where.find('.', at), where.size());
-        f.path.push_back(where.substr(at, dot - at));
-        at = dot + 1;
-      }
-    if (fields.find(f.name))
+    if (fields.find(f->name))
       fault(name.at, path + "." + name.text, "the field is declared twice");
     else
-      fields.set(std::move(f));
+      fields.set(std::move(*f));
   }
   return fields;
 }
@@ -136,7 +125,7 @@ void plan_compiler::read_time(const component& c, source_plan& s) {
   if (!s.fields[*at].of.is(kind::timestamp))
     fault(time.where("field"), path + ".field",
           "the event time must be a timestamp, " + name + " is " + to_string(s.fields[*at].of),
-          "declare it as timestamp, timestamp_s, timestamp_ms or timestamp_us");
+          "declare it as timestamp, as timestamp_s, _ms, _us or _ns, or with a `format`");
   s.time_slot = *at;
 }
 
@@ -177,6 +166,8 @@ void plan_compiler::read_source(const component& c) {
   std::string text = s.format.name + '\n' + canonical(c.settings.section("csv")) + '\n';
   for (const auto& f : s.fields.fields()) {
     text += f.name + ' ' + to_string(f.of) + ' ' + std::to_string(static_cast<int>(f.time));
+    if (f.pattern)
+      text += ' ' + f.pattern->text();
     for (const auto& key : f.path)
       text += '/' + key;
     text += '\n';

@@ -3,6 +3,7 @@
 #include "event/batch.hpp"
 #include "event/codec.hpp"
 #include "event/csv_record.hpp"
+#include "event/time_pattern.hpp"
 #include "storage/tables/versioned_store.hpp"
 
 #include <algorithm>
@@ -202,7 +203,7 @@ std::unique_ptr<table_store> make_csv_table(csv_table_settings settings) {
   std::string text = "csv " + settings.key + '\0' + settings.delimiter;
   for (const auto& f : settings.columns.fields())
     text += '\0' + f.name + '\0' + (f.path.empty() ? f.name : f.path[0]) + '\0' + to_string(f.of) + '\0' +
-            std::to_string(static_cast<int>(f.time));
+            std::to_string(static_cast<int>(f.time)) + (f.pattern ? '\0' + f.pattern->text() : std::string{});
   table_file file{.name = settings.name,
                   .path = settings.path,
                   .folder = settings.folder,

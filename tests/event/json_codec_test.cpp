@@ -1,3 +1,4 @@
+#include "event/time_pattern.hpp"
 #include "tests/event/decode_support.hpp"
 
 #include <catch2/catch.hpp>
@@ -70,10 +71,52 @@ TEST_CASE("a timestamp is read in the form that its field declares") {
   CHECK(one("timestamp_s", "1431857103").cell() == t);
   CHECK(one("timestamp_ms", "1431857103000").cell() == t);
   CHECK(one("timestamp_us", "1431857103000000").cell() == t);
+  CHECK(one("timestamp_ns", "1431857103000000000").cell() == t);
   CHECK(one("timestamp_ms", "\"1431857103000\"").cell() == t);
   CHECK(one("timestamp_s", "1431857103.0").cell() == t);
   CHECK(one("timestamp_s", "1.431857103e9").cell() == t);
   CHECK(one("[timestamp_ms]", "[1431857103000]").cell() == value{value_list{t}});
+}
+
+TEST_CASE("an epoch of any number of digits is read alike, quoted or not") {
+  for (auto unit : {"timestamp_s", "timestamp_ms", "timestamp_us", "timestamp_ns"}) {
+    auto per_second = std::string_view{unit} == "timestamp_s"    ? 1
+                      : std::string_view{unit} == "timestamp_ms" ? 1'000
+                      : std::string_view{unit} == "timestamp_us" ? 1'000'000
+                                                                 : 1'000'000'000;
+    for (std::int64_t x = 1; x < 100'000'000'000'000'000; x = x * 10 + 7)
+      for (auto n : {x, -x}) {
+        auto seconds = n / per_second - (n % per_second < 0 ? 1 : 0);
+        auto text = std::to_string(n);
+        if (seconds > timestamp_max_seconds || seconds < timestamp_min_seconds) {
+          CHECK(one(unit, text).failure().code() == errc::event_type);
+          continue;
+        }
+        auto nanos = (n - seconds * per_second) * (1'000'000'000 / per_second);
+        value wanted = timestamp{seconds, static_cast<std::int32_t>(nanos)};
+        CHECK(one(unit, text).cell() == wanted);
+        CHECK(one(unit, '"' + text + '"').cell() == wanted);
+      }
+  }
+  for (auto json :
+       {"01431857103000", "1431857103O00", "143185710300\xC3\xA9", "+1431857103000", "1431857103 00"})
+    CHECK(one("timestamp_ms", json).failures.size() == 1);
+}
+
+TEST_CASE("a timestamp may have a pattern, in a list too") {
+  auto fields = schema_of({{"x", "timestamp"}, {"y", "[timestamp]?"}}).fields();
+  for (auto& f : fields) {
+    f.time = time_format::pattern;
+    f.pattern = std::make_shared<const time_pattern>(*time_pattern::compile("%Y-%m-%d %H:%M:%S"));
+  }
+  auto all = decode_json(schema{fields}, {R"({"x": "2010-12-01 08:26:00", "y": ["2010-12-01 08:26:00"]})",
+                                          R"({"x": "2010-12-01T08:26:00Z"})"});
+  REQUIRE(all.rows.rows() == 1);
+  auto t = value{timestamp{1'291'191'960, 0}};
+  CHECK(all.rows.columns[0].at(0) == t);
+  CHECK(all.rows.columns[1].at(0) == value{value_list{t}});
+  CHECK(all.failure().text() == "x: expected timestamp: \"2010-12-01T08:26:00Z\" is no time of the form "
+                                "%Y-%m-%d %H:%M:%S (byte 6)");
 }
 
 TEST_CASE("a fraction of an epoch is exact and cut towards the past") {

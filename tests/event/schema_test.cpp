@@ -1,8 +1,26 @@
+#include "event/options.hpp"
 #include "event/schema.hpp"
+#include "event/time_pattern.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace tidemill;
+
+namespace {
+
+result<field> declared(const std::vector<std::pair<std::string, std::string>>& settings) {
+  options o;
+  for (const auto& [name, text] : settings)
+    o.set(name, {{}, text});
+  return read_field("x", o);
+}
+
+errc fault(const std::vector<std::pair<std::string, std::string>>& settings) {
+  auto f = declared(settings);
+  return f ? errc::none : f.error().code();
+}
+
+} // namespace
 
 TEST_CASE("every type of a schema is read and written alike") {
   for (auto name : {"bool", "int", "uint", "double", "decimal", "string", "bytes", "timestamp", "duration",
@@ -24,8 +42,37 @@ TEST_CASE("a timestamp says how it is written") {
   CHECK(time == time_format::epoch_ms);
   CHECK(parse_type("[timestamp_us]", time) == type::list_of(kind::timestamp));
   CHECK(time == time_format::epoch_us);
+  CHECK(parse_type("timestamp_ns", time) == type{kind::timestamp});
+  CHECK(time == time_format::epoch_ns);
   CHECK(parse_type("int", time));
   CHECK(time == time_format::rfc3339);
+}
+
+TEST_CASE("a declared field has its type, its path and the form of its times") {
+  auto f = declared({{"type", "[timestamp]?"}, {"path", "a.b c"}, {"format", "unix_ms"}});
+  REQUIRE(f.has_value());
+  CHECK(f->name == "x");
+  CHECK(to_string(f->of) == "[timestamp]?");
+  CHECK(f->path == std::vector<std::string>{"a", "b c"});
+  CHECK(f->time == time_format::epoch_ms);
+  CHECK(declared({{"type", "timestamp"}, {"format", "rfc3339"}})->time == time_format::rfc3339);
+  CHECK(declared({{"type", "timestamp"}, {"format", "unix_s"}})->time == time_format::epoch_s);
+  CHECK(declared({{"type", "timestamp"}, {"format", "unix_us"}})->time == time_format::epoch_us);
+  CHECK(declared({{"type", "timestamp"}, {"format", "unix_ns"}})->time == time_format::epoch_ns);
+  auto dated = declared({{"type", "timestamp?"}, {"format", "%d.%m.%Y"}});
+  REQUIRE(dated.has_value());
+  CHECK(dated->time == time_format::pattern);
+  CHECK(dated->pattern->text() == "%d.%m.%Y");
+}
+
+TEST_CASE("a format belongs to a timestamp, is said once, and must be one") {
+  CHECK(fault({{"type", "strin"}}) == errc::config_invalid);
+  CHECK(fault({{"type", "int"}, {"format", "unix_ms"}}) == errc::config_invalid);
+  CHECK(fault({{"type", "[string]"}, {"format", "%Y"}}) == errc::config_invalid);
+  CHECK(fault({{"type", "timestamp_s"}, {"format", "unix_ms"}}) == errc::config_invalid);
+  CHECK(fault({{"type", "timestamp"}, {"format", "iso"}}) == errc::config_invalid);
+  CHECK(fault({{"type", "timestamp"}, {"format", "%H:%M"}}) == errc::config_invalid);
+  CHECK(fault({{"type", "timestamp"}}) == errc::none);
 }
 
 TEST_CASE("what is no type is none, and leaves the form of time alone") {
