@@ -3,6 +3,7 @@
 #include "event/cell.hpp"
 #include "event/json_parse.hpp"
 #include "event/json_plan.hpp"
+#include "event/json_shapes.hpp"
 #include "event/json_tokens.hpp"
 #include "event/row_writer.hpp"
 
@@ -16,8 +17,10 @@ public:
   json_codec(const format_options& options, const schema& fields, std::vector<bool> needed)
       : rows_(fields, std::move(needed), options.max_record), plan_(plan_json(fields, rows_.needed())),
         filled_(fields.size()) {
-    for (const auto& f : fields.fields())
+    for (const auto& f : fields.fields()) {
       readers_.push_back(json_reader(f.of));
+      is_text_.push_back(f.of.is(kind::string) || f.of.is(kind::bytes));
+    }
   }
 
   void decode(const record_batch& in, event_batch& out, std::vector<decode_failure>& failures) override {
@@ -33,8 +36,12 @@ private:
   static json_token located(json_token at, error& why);
 
   outcome read(std::string_view text, error& why);
+  outcome walk(std::string_view text, error& why);
+  bool store(std::uint32_t field, std::string_view json, error& why);
   bool store(json_key_plan& key, std::string_view json, error& why);
   bool fill_missing(error& why);
+  bool fill(const known_shape& known, error& why);
+  void learn(std::string_view text);
   json_key_plan* find_escaped(json_object_plan& wanted, std::string_view key);
 
   row_writer rows_;
@@ -46,11 +53,30 @@ private:
   std::vector<std::uint64_t> filled_;     // per field: the number of the last record that has a value for it
   std::size_t fill_count_ = 0;
   std::string key_; // an unescaped key
+
+  json_shapes shapes_;
+  std::vector<char> is_text_; // per field: a string without escapes is stored as it is
+  // Of the record being walked over, if its shape may be learnt: the stored values.
+  bool learns_ = false;
+  std::vector<std::uint32_t> stored_at_;
+  std::vector<json_key_plan*> stored_keys_;
 };
 
 outcome json_codec::read(std::string_view text, error& why) {
   if (text.starts_with(byte_order_mark))
     text.remove_prefix(byte_order_mark.size());
+  if (const auto* known = shapes_.find(text)) {
+    if (fill(*known, why))
+      return outcome::row;
+    rows_.forget_nulls(); // whatever is wrong is told by the walk
+  }
+  return walk(text, why);
+}
+
+outcome json_codec::walk(std::string_view text, error& why) {
+  learns_ = shapes_.curious();
+  stored_at_.clear();
+  stored_keys_.clear();
   if (!scanner_.scan(text, tokens_, why))
     return outcome::failed;
   auto at = tokens_.begin();
@@ -64,9 +90,41 @@ outcome json_codec::read(std::string_view text, error& why) {
     at = tokens_.expected("a JSON object", at, why);
   if (at != nullptr && at != tokens_.end())
     at = tokens_.expected("nothing behind the object", at, why);
-  if (at == nullptr)
+  if (at == nullptr || (fill_count_ != rows_.needed().size() && !fill_missing(why)))
     return outcome::failed;
-  return fill_count_ == rows_.needed().size() || fill_missing(why) ? outcome::row : outcome::failed;
+  if (learns_)
+    learn(text);
+  return outcome::row;
+}
+
+/// The walk has come to an end: what it found at these places will be there in texts of the same shape.
+void json_codec::learn(std::string_view text) {
+  auto shape = json_shape::of(text, tokens_, stored_at_);
+  if (!shape)
+    return;
+  known_shape known{std::move(*shape), {}, {}};
+  for (std::uint32_t i = 0; i < stored_keys_.size(); ++i)
+    for (auto field : stored_keys_[i]->fields)
+      known.uses.push_back({i, field});
+  for (auto field : rows_.needed())
+    if (filled_[field] != number_)
+      known.missing.push_back(field);
+  shapes_.add(std::move(known));
+}
+
+bool json_codec::fill(const known_shape& known, error& why) {
+  const auto* values = shapes_.values().data();
+  for (auto [value, field] : known.uses) {
+    auto json = values[value];
+    if (is_text_[field] != 0 && json.front() == '"') // without escapes
+      rows_.at(field).put(json.substr(1, json.size() - 2));
+    else if (!store(field, json, why))
+      return false;
+  }
+  for (auto field : known.missing)
+    if (!rows_.null(field, "is missing", why))
+      return false;
+  return true;
 }
 
 // As deep as the longest path of a field, whatever the record holds.
@@ -110,6 +168,10 @@ json_token json_codec::read_value(json_token at, json_key_plan& key, error& why)
   if (auto c = tokens_.first(at); c == '{' || c == '[')
     return read_nested(at, key, why);
   // What can be stored has passed a stricter check than that of a JSON scalar.
+  if (learns_) {
+    stored_at_.push_back(*at); // at the end, where there is nothing, learning is over
+    stored_keys_.push_back(&key);
+  }
   bool stored = at != tokens_.end() && store(key, tokens_.whole(at), why);
   if (stored && !key.inside)
     return at + 1;
@@ -118,7 +180,7 @@ json_token json_codec::read_value(json_token at, json_key_plan& key, error& why)
   if (next == nullptr)
     why = std::move(fault); // no JSON at all, which says more than that it doesn't fit
   else if (stored && tokens_.whole(at) == "null")
-    return next;
+    return learns_ = false, next; // there another record may have an object
   else if (stored)
     why = {errc::event_type, key.key + ": expected an object, found " + describe_json(tokens_.whole(at))};
   return next == nullptr ? next : located(at, why);
@@ -131,6 +193,7 @@ json_token json_codec::read_nested(json_token at, json_key_plan& key, error& why
     next = tokens_.skip_value(at, why);
     if (next == nullptr)
       return nullptr;
+    learns_ = false;
     if (!store(key, tokens_.nested(at, next), why))
       return located(at, why);
   }
@@ -147,11 +210,16 @@ json_token json_codec::located(json_token at, error& why) {
   return nullptr;
 }
 
+bool json_codec::store(std::uint32_t field, std::string_view json, error& why) {
+  auto to = rows_.at(field);
+  if (json == "null" && !(to.as.of.is(kind::dyn) && !to.as.of.nullable()))
+    return rows_.null(field, "is null", why);
+  return readers_[field](to, json, why);
+}
+
 bool json_codec::store(json_key_plan& key, std::string_view json, error& why) {
   for (auto field : key.fields) {
-    auto to = rows_.at(field);
-    bool is_null = json == "null" && !(to.as.of.is(kind::dyn) && !to.as.of.nullable());
-    if (is_null ? !rows_.null(field, "is null", why) : !readers_[field](to, json, why))
+    if (!store(field, json, why))
       return false;
     filled_[field] = number_;
     ++fill_count_;

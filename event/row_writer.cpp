@@ -1,5 +1,7 @@
 #include "event/row_writer.hpp"
 
+#include <numeric>
+
 namespace tidemill {
 
 row_writer::row_writer(schema fields, std::vector<bool> needed, std::size_t max_record)
@@ -17,18 +19,15 @@ void row_writer::open(const record_batch& in, event_batch& out) {
       out.columns.emplace_back(f.of);
   }
   columns_ = &out.columns;
-  row_ = out.rows();
+  row_ = first_row_ = out.rows();
   out.records.reserve(row_ + in.records.size());
   for (auto i : needed_)
     out.columns[i].resize(row_ + in.records.size());
 }
 
-bool row_writer::fits(const record& r, error& why) const {
-  if (r.bytes.size() <= max_record_)
-    return true;
-  why = {errc::event_too_large, "record of " + std::to_string(r.bytes.size()) +
-                                    " bytes, the limit max_record is " + std::to_string(max_record_)};
-  return false;
+error row_writer::too_large(const record& r) const {
+  return {errc::event_too_large, "record of " + std::to_string(r.bytes.size()) +
+                                     " bytes, the limit max_record is " + std::to_string(max_record_)};
 }
 
 bool row_writer::null(std::uint32_t field, std::string_view what, error& why) {
@@ -42,17 +41,19 @@ bool row_writer::null(std::uint32_t field, std::string_view what, error& why) {
   return false;
 }
 
-void row_writer::commit(const record& r, event_batch& out) {
-  for (auto field : nulls_)
-    out.columns[field].set_null(row_);
-  out.records.push_back(r);
-  out.selected.push_back(static_cast<std::uint32_t>(row_));
-  ++row_;
+void row_writer::append(const record_batch& in, std::size_t from, std::size_t to, event_batch& out) {
+  auto first = in.records.begin();
+  out.records.insert(out.records.end(), first + static_cast<std::ptrdiff_t>(from),
+                     first + static_cast<std::ptrdiff_t>(to));
 }
 
 void row_writer::close(const record_batch& in, event_batch& out) {
   for (auto i : needed_)
     out.columns[i].resize(row_);
+  auto selected = out.selected.size();
+  out.selected.resize(selected + row_ - first_row_);
+  std::iota(out.selected.begin() + static_cast<std::ptrdiff_t>(selected), out.selected.end(),
+            static_cast<std::uint32_t>(first_row_));
   out.partition = in.partition;
   if (in.memory && (out.memory.empty() || out.memory.back() != in.memory))
     out.memory.push_back(in.memory);
