@@ -20,8 +20,9 @@ const std::vector<std::string_view>& type_names() {
 // The form of an entry under `schema:` that says more than a type.
 const spec& type_spec() {
   static const spec all{.name = "field",
-                        .summary = "A field whose name in the input differs, that lies deeper, or whose times "
-                                   "are written in a form of their own.",
+                        .summary =
+                            "A field whose name in the input differs, that lies deeper, or whose times "
+                            "are written in a form of their own.",
                         .example = "{type: int, path: user.id}",
                         .fields = {{.name = "type",
                                     .type = field_type::text,
