@@ -20,6 +20,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds slice{500};
+constexpr std::chrono::milliseconds settling{2'000};
 constexpr int reports_each = 256; // records between two looks at what the brokers reported
 
 int to_int(std::chrono::milliseconds t) {
@@ -37,6 +38,7 @@ public:
     // Readers of the topic need not wait until the transaction times out.
     if (client_ && in_transaction_ && !committing_)
       kafka_failure{rd_kafka_abort_transaction(client_->handle(), 1000)};
+    drop();
   }
 
   status ready() {
@@ -289,6 +291,12 @@ private:
   }
 
   void drop() {
+    if (client_) {
+      // librdkafka 2.0 frees the text of a fatal error twice if the answer to a request that is on its way
+      // brings another one while the handle is being destroyed.
+      rd_kafka_purge(client_->handle(), RD_KAFKA_PURGE_F_QUEUE);
+      rd_kafka_flush(client_->handle(), to_int(settling));
+    }
     handle_.reset();
     client_.reset();
     in_transaction_ = committing_ = void_ = held_.full = false;

@@ -193,12 +193,13 @@ class Damaged(support.Case):
         self.assertEqual((self.folder / "rows.ndjson").read_bytes(), self.wanted)
 
     def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(self):
-        for pattern in ("manifest", "segment"):
+        for pattern in ("manifest", "pack"):
             p = self.killed_midway()
             if pattern == "manifest":
                 damaged = self.manifests(p)[-1]
             else:  # one that the older checkpoint doesn't need
-                damaged = max((p.state / "checkpoints").glob("*/*.segment"), key=lambda f: f.stat().st_mtime_ns)
+                files = [f for f in (p.state / "checkpoints").glob("*/*") if f.suffix not in (".manifest", ".head")]
+                damaged = max(files, key=lambda f: f.stat().st_mtime_ns)
             flip(damaged, 0.5)
             self.ends_right(p)
             self.assertIn(damaged.name, p.said(), "a warning that names the file")
