@@ -41,6 +41,7 @@ void plan_compiler::read_view(const view_definition& v) {
   std::vector<std::string> known;
   for (const auto& f : scope.fields.fields())
     known.push_back(f.name);
+  auto before = faults_.size();
   for (const auto& name : v.settings.texts("by")) {
     auto field_at = scope.fields.find(name.text);
     if (!field_at) {
@@ -65,7 +66,6 @@ void plan_compiler::read_view(const view_definition& v) {
         scope.reads(slot);
   }
   read_window(v, out);
-  auto before = faults_.size();
   read_select(v, scope, out);
   if (faults_.size() != before || out.window.slice <= microseconds{0} || !fresh)
     return;
