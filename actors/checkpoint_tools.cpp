@@ -1,5 +1,6 @@
 #include "actors/checkpoint_tools.hpp"
 
+#include "actors/state_check.hpp"
 #include "pipeline/plan.hpp"
 #include "storage/checkpoint/checkpoint_store.hpp"
 #include "storage/log/data_layout.hpp"
@@ -75,8 +76,8 @@ std::string verdict(const plan& p, const std::string& key, const std::string& pa
   auto found = source == nullptr ? nullptr : find_view(p, part);
   return found == nullptr || std::ranges::find(source->views, part, &view_plan::name) == source->views.end()
              ? "not in the file"
-         : found->state_id == id ? "as in the file"
-                                 : "the file has another definition";
+         : state_identity(*found) == id ? "as in the file"
+                                        : "the file has another definition";
 }
 
 result<std::vector<checkpoint_store::history>> read(const std::filesystem::path& data) {

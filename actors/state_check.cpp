@@ -1,11 +1,17 @@
 #include "actors/state_check.hpp"
 
+#include "event/hash.hpp"
+
 #include <algorithm>
 
 namespace tidemill {
 
 std::filesystem::path view_log_folder(const std::filesystem::path& data, const view_plan& v) {
   return data / "views" / v.name / (v.state_id.substr(0, 12) + "-" + v.rows_id.substr(0, 12));
+}
+
+std::string state_identity(const view_plan& v) {
+  return content_id(v.state_id + v.rows_id);
 }
 
 std::string checkpoint_key(const std::string& source, std::size_t partition) {

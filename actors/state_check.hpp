@@ -11,6 +11,9 @@ namespace tidemill {
 
 /// The folder of a view's log: one for each definition of the view.
 [[nodiscard]] std::filesystem::path view_log_folder(const std::filesystem::path& data, const view_plan& v);
+/// What a checkpoint notes of a view. With another one its windows start anew: even where panes would fit,
+/// those of windows that are final are gone, and so are the rows made of them.
+[[nodiscard]] std::string state_identity(const view_plan& v);
 /// `clicks/3`: a worker's name in the checkpoint store.
 [[nodiscard]] std::string checkpoint_key(const std::string& source, std::size_t partition);
 

@@ -1,4 +1,5 @@
 // How a worker starts: its state, its links, its sinks, and then the first record.
+#include "actors/state_check.hpp"
 #include "actors/worker.hpp"
 
 #include <caf/send.hpp>
@@ -58,7 +59,7 @@ void worker_state::restore() {
   auto known = [&](const std::string& wanted) {
     auto view = std::ranges::find(views, wanted, &view_plan::name);
     auto saved = c->state_ids.find(wanted);
-    return view != views.end() && saved != c->state_ids.end() && saved->second == view->state_id;
+    return view != views.end() && saved != c->state_ids.end() && saved->second == state_identity(*view);
   };
   if (c == nullptr) {
     state_->start(shown().start);

@@ -1,4 +1,5 @@
 // What a worker does between batches: idleness, checkpoints, the end.
+#include "actors/state_check.hpp"
 #include "actors/worker.hpp"
 
 #include <caf/send.hpp>
@@ -73,7 +74,7 @@ void worker_state::save_if_due(bool now) {
   c.source = s_.identity;
   c.mark = mark_;
   for (const auto& view : s_.all->sources[s_.source].views)
-    c.state_ids[view.name] = view.state_id;
+    c.state_ids[view.name] = state_identity(view);
   c.tables = state_->table_versions();
   c.state = state_->snapshot();
   pending_ = std::move(c);
