@@ -6,7 +6,10 @@
 #include "storage/file/file_source.hpp"
 #include "storage/file/sealed_file_sink.hpp"
 #include "storage/generate/generate_source.hpp"
+#include "storage/kafka/kafka_changelog.hpp"
+#include "storage/kafka/kafka_event_sink.hpp"
 #include "storage/kafka/kafka_options.hpp"
+#include "storage/kafka/kafka_sealed_sink.hpp"
 #include "storage/kafka/kafka_source.hpp"
 #include "storage/log/log_source.hpp"
 #include "storage/redis/redis_mirror.hpp"
@@ -145,11 +148,16 @@ std::string host_name() {
   return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "?";
 }
 
+/// How brokers name us in their logs.
+std::string client_id(const std::string& pipeline) {
+  return "tidemill/" + pipeline + "@" + host_name() + ":" + std::to_string(::getpid());
+}
+
 result<made_source> make_kafka(const source_plan& s, const component_home& home) {
   auto k = kafka_settings_of(s.settings.settings);
   k.name = s.name;
   k.meta = k.meta || s.wants_meta();
-  k.client.client_id = "tidemill/" + home.pipeline + "@" + host_name() + ":" + std::to_string(::getpid());
+  k.client.client_id = client_id(home.pipeline);
   k.state_folder = home.data.path() / "sources";
   k.store_id = home.data.store_id();
   k.store_name = host_name() + ":" + std::filesystem::absolute(home.data.root()).lexically_normal().string();
@@ -214,6 +222,44 @@ private:
   std::map<std::string, dead_letter_sink, std::less<>> streams_;
 };
 
+std::filesystem::path sink_file(const sink_plan& s, const plan& all) {
+  return resolve(base_folder(all.written), s.settings.settings.text("path"));
+}
+
+/// The columns of a sink of events with `format: csv`; empty for others.
+std::vector<std::string> csv_columns(const sink_plan& s, const plan& all) {
+  if (s.settings.settings.text("format", "ndjson") != "csv")
+    return {};
+  std::vector<std::string> columns;
+  for (const auto& source : all.sources)
+    for (const auto& stream : source.streams)
+      if (stream.name == s.outputs.front())
+        for (const auto& f : stream.fields.fields())
+          columns.push_back(f.name);
+  if (columns.empty()) // a side output
+    columns = {"stream", "source", "partition",  "offset", "step",
+               "code",   "reason", "event_time", "raw",    "raw_base64"};
+  return columns;
+}
+
+bool feeds(const source_plan& source, const sink_plan& s) {
+  return std::ranges::any_of(source.outputs, [&](const output_plan& o) {
+    return std::ranges::find(s.outputs, o.name) != s.outputs.end();
+  });
+}
+
+kafka_sink_settings kafka_sink(const sink_plan& s, const plan& all,
+                               const std::vector<numbered_source>& sources) {
+  auto k = kafka_sink_settings_of(s.settings.settings);
+  k.pipeline = all.written.name;
+  k.name = s.settings.name.text;
+  k.client.client_id = client_id(k.pipeline);
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (feeds(all.sources[i], s))
+      k.inputs.push_back({sources[i].name, sources[i].first, sources[i].partitions});
+  return k;
+}
+
 } // namespace
 
 std::filesystem::path base_folder(const definition& d) {
@@ -247,30 +293,25 @@ std::unique_ptr<table_store> make_table(const component& c, const std::filesyste
 }
 
 result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,
-                                                    const std::filesystem::path& base) {
-  std::vector<std::string> columns;
-  if (s.settings.settings.text("format", "ndjson") == "csv") {
-    for (const auto& source : all.sources)
-      for (const auto& stream : source.streams)
-        if (stream.name == s.outputs.front())
-          for (const auto& f : stream.fields.fields())
-            columns.push_back(f.name);
-    if (columns.empty()) // a side output
-      columns = {"stream", "source", "partition",  "offset", "step",
-                 "code",   "reason", "event_time", "raw",    "raw_base64"};
-  }
+                                                    const std::vector<numbered_source>& sources) {
+  if (s.settings.type == "kafka")
+    return make_kafka_event_sink(kafka_sink(s, all, sources));
   return std::unique_ptr<event_sink>{
-      std::make_unique<file_event_sink>(resolve(base, s.settings.settings.text("path")), std::move(columns))};
+      std::make_unique<file_event_sink>(sink_file(s, all), csv_columns(s, all))};
 }
 
-result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s, const std::filesystem::path& base) {
+result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s, const plan& all) {
+  if (s.settings.type == "kafka")
+    return make_kafka_sealed_sink(kafka_sink(s, all, {}));
   using format = sealed_file_sink::format;
   auto csv = s.settings.settings.text("format", "ndjson") == "csv";
-  return std::unique_ptr<sealed_sink>{std::make_unique<sealed_file_sink>(
-      resolve(base, s.settings.settings.text("path")), csv ? format::csv : format::ndjson)};
+  return std::unique_ptr<sealed_sink>{
+      std::make_unique<sealed_file_sink>(sink_file(s, all), csv ? format::csv : format::ndjson)};
 }
 
-result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s) {
+result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s, const plan& all) {
+  if (s.settings.type == "kafka")
+    return make_kafka_changelog(kafka_sink(s, all, {}));
   const auto& o = s.settings.settings;
   redis_mirror_settings r;
   r.url = o.text("url");

@@ -42,11 +42,19 @@ struct made_source {
 [[nodiscard]] std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,
                                                       const std::filesystem::path& folder);
 
-[[nodiscard]] result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,
-                                                                  const std::filesystem::path& base);
-[[nodiscard]] result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s,
-                                                                    const std::filesystem::path& base);
-[[nodiscard]] result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s);
+/// A source whose events may reach a sink: its partitions have the numbers `first` and up there.
+struct numbered_source {
+  std::string name;
+  std::uint32_t first = 0, partitions = 1;
+};
+
+/// For sinks whose `feed` is `events`. `sources` are all of the plan.
+[[nodiscard]] result<std::unique_ptr<event_sink>>
+make_event_sink(const sink_plan& s, const plan& all, const std::vector<numbered_source>& sources);
+/// `sealed_rows`.
+[[nodiscard]] result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s, const plan& all);
+/// `changes`.
+[[nodiscard]] result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s, const plan& all);
 /// All side outputs of one source, into the dead-letter log.
 [[nodiscard]] std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s,
                                                                 std::shared_ptr<dead_letter_log> log);

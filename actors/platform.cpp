@@ -60,9 +60,8 @@ struct scratch_folder {
   }
 };
 
-/// A mirror follows a view's snapshots; every other sink of a view gets its sealed rows.
 bool takes_sealed_rows(const sink_plan& s, const std::string& view) {
-  return s.settings.type != "redis" && std::ranges::find(s.views, view) != s.views.end();
+  return s.feed == sink_feed::sealed_rows && std::ranges::find(s.views, view) != s.views.end();
 }
 
 struct running_view {
@@ -144,7 +143,7 @@ struct platform::impl {
   std::vector<running_view> views;
   std::vector<std::unique_ptr<source_runner>> runners;
   std::vector<std::shared_ptr<ingest_log>> ingests;
-  std::vector<std::uint32_t> sink_base;
+  std::vector<numbered_source> numbered; ///< how sinks tell partitions of several sources apart
   std::unique_ptr<system_config> config;
   std::unique_ptr<caf::actor_system> system;
   caf::actor supervising;
@@ -193,6 +192,8 @@ struct platform::impl {
   std::size_t add(std::vector<supervised>& children, supervised child);
   void add_saver(std::vector<supervised>& children);
   void add_publishers(std::vector<supervised>& children);
+  [[nodiscard]] caf::actor spawn_sink(caf::event_based_actor* parent, std::size_t i,
+                                      const sink_common& shown);
   void add_sinks(std::vector<supervised>& children);
   void add_views(std::vector<supervised>& children);
   void add_workers(std::vector<supervised>& children);
@@ -356,7 +357,7 @@ status platform::impl::open_sources(const std::stop_token& stop) {
   TIDEMILL_TRY(auto sources_folder, data->subfolder("sources"));
   for (std::size_t s = 0; s < all->sources.size(); ++s) {
     TIDEMILL_CHECK(open_source(s, stop));
-    sink_base.push_back(base);
+    numbered.push_back({all->sources[s].name, base, opened[s]->partitions()});
     base += opened[s]->partitions();
   }
   return {};
@@ -369,7 +370,7 @@ status platform::impl::choose_epoch() {
   if (auto text = read_file(path, 64))
     last = std::strtoull(text->c_str(), nullptr, 10);
   for (const auto& s : all->sinks) {
-    auto mirror = s.settings.type == "redis" ? make_mirror(s) : error{};
+    auto mirror = s.feed == sink_feed::changes ? make_mirror(s, *all) : error{};
     for (const auto& v : views) {
       if (!mirror || std::ranges::find(s.views, v.plan->name) == s.views.end())
         continue;
@@ -453,37 +454,31 @@ sink_common platform::impl::common(std::size_t sink, std::string name) const {
   return {std::move(name), boards, sink, stopping};
 }
 
+caf::actor platform::impl::spawn_sink(caf::event_based_actor* parent, std::size_t i,
+                                      const sink_common& shown) {
+  const auto& s = all->sinks[i];
+  if (s.feed == sink_feed::changes) {
+    std::vector<std::shared_ptr<const view_cell>> cells;
+    for (const auto& v : views)
+      if (std::ranges::find(s.views, v.plan->name) != s.views.end())
+        cells.push_back(v.cell);
+    return parent->spawn<caf::detached>(
+        mirror_actor, mirror_setup{shown, [this, &s] { return make_mirror(s, *all); }, std::move(cells)});
+  }
+  if (s.feed == sink_feed::sealed_rows)
+    return parent->spawn<caf::detached>(
+        sealed_sink_actor, sealed_sink_setup{shown, [this, &s] { return make_sealed_sink(s, *all); }});
+  return parent->spawn<caf::detached>(
+      event_sink_actor, event_sink_setup{shown, [this, &s] { return make_event_sink(s, *all, numbered); }});
+}
+
 void platform::impl::add_sinks(std::vector<supervised>& children) {
-  auto base = base_folder(all->written);
   for (std::size_t i = 0; i < all->sinks.size(); ++i) {
-    const auto& s = all->sinks[i];
-    auto name = "sinks." + s.settings.name.text;
-    supervised child{name, supervised::kind::sink, 0, i, {}, {}};
-    if (s.settings.type == "redis") {
-      std::vector<std::shared_ptr<const view_cell>> cells;
-      for (const auto& v : views)
-        if (std::ranges::find(s.views, v.plan->name) != s.views.end())
-          cells.push_back(v.cell);
-      child.start = [this, i, name, &s, cells](caf::event_based_actor* parent, std::uint64_t,
-                                               const suspects&) {
-        return parent->spawn<caf::detached>(
-            mirror_actor, mirror_setup{common(i, name), [&s] { return make_mirror(s); }, cells});
-      };
-    } else if (!s.views.empty()) {
-      child.start = [this, i, name, &s, base](caf::event_based_actor* parent, std::uint64_t,
-                                              const suspects&) {
-        return parent->spawn<caf::detached>(
-            sealed_sink_actor,
-            sealed_sink_setup{common(i, name), [&s, base] { return make_sealed_sink(s, base); }});
-      };
-    } else {
-      child.start = [this, i, name, &s, base](caf::event_based_actor* parent, std::uint64_t,
-                                              const suspects&) {
-        return parent->spawn<caf::detached>(
-            event_sink_actor,
-            event_sink_setup{common(i, name), [this, &s, base] { return make_event_sink(s, *all, base); }});
-      };
-    }
+    supervised child{"sinks." + all->sinks[i].settings.name.text, supervised::kind::sink, 0, i, {}, {}};
+    child.start = [this, i, shown = common(i, child.name)](caf::event_based_actor* parent, std::uint64_t,
+                                                           const suspects&) {
+      return spawn_sink(parent, i, shown);
+    };
     sink_of[i] = add(children, std::move(child));
   }
   for (std::size_t s = 0; s < all->sources.size(); ++s) {
@@ -553,7 +548,7 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
       fixed.assigned = opened[s]->assigns();
       fixed.journal = data->path() / "journal" / source.name / std::to_string(p);
       fixed.checkpoints = checkpoints.get();
-      fixed.sink_base = sink_base[s];
+      fixed.sink_base = numbered[s].first;
       fixed.find_table = [this](std::size_t table, const std::string& version) {
         return tables->find(table, version);
       };
@@ -734,7 +729,7 @@ bool platform::impl::finished() const {
   // Sealed rows must be with their sinks; event sinks and mirrors are emptied by the drain.
   for (std::size_t i = 0; i < all->sinks.size(); ++i) {
     const auto& s = all->sinks[i];
-    if (s.settings.type == "redis" || s.views.empty())
+    if (s.feed != sink_feed::sealed_rows)
       continue;
     for (const auto& v : boards->views)
       if (v->name == s.views.front() && boards->sinks[i]->sealed < v->newest_sealed)

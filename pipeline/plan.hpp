@@ -110,10 +110,18 @@ struct source_plan {
   [[nodiscard]] bool wants_meta() const noexcept { return keep_meta || needs_record_meta(meta); }
 };
 
+/// What a sink is fed with.
+enum class sink_feed : std::uint8_t {
+  events,      ///< of streams and side outputs
+  sealed_rows, ///< of one view, each once
+  changes      ///< of views: it is kept equal to them
+};
+
 struct sink_plan {
   component settings;
   std::vector<std::string> views;   ///< names of views in `from`
   std::vector<std::string> outputs; ///< names of outputs in `from`
+  sink_feed feed = sink_feed::events;
 };
 
 /// A pipeline, compiled: immutable, shared by all actors.

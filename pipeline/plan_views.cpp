@@ -306,16 +306,25 @@ void plan_compiler::read_sink_key(const component& c, source_plan& source, outpu
 }
 
 void plan_compiler::read_sink(const component& c) {
-  sink_plan sink{c, {}, {}};
+  sink_plan sink{c, {}, {}, sink_feed::events};
   auto path = "sinks." + c.name.text;
   for (const auto& from : c.settings.texts("from"))
     read_sink_input(c, from, sink);
+  auto complain = [&](const char* field, std::string text, std::string hint) {
+    fault(c.settings.where(field), path + '.' + field, std::move(text), std::move(hint));
+  };
   if (c.type == "redis" && !sink.outputs.empty())
-    fault(c.settings.where("from"), path + ".from",
-          "redis takes views, \"" + sink.outputs.front() + "\" is a stream");
+    complain("from", "redis takes views, \"" + sink.outputs.front() + "\" is a stream", "");
   if (c.type == "file" && !sink.views.empty() && sink.views.size() + sink.outputs.size() > 1)
-    fault(c.settings.where("from"), path + ".from", "a file takes one view, or streams",
-          "write each view to a file of its own");
+    complain("from", "a file takes one view, or streams", "write each view to a file of its own");
+  if (c.type == "kafka" && !sink.views.empty() && sink.views.size() + sink.outputs.size() > 1)
+    complain("from", "a topic takes one view, or streams", "give each view a topic and a sink of its own");
+  if (c.type == "kafka" && sink.views.empty() && c.settings.text("mode", "changelog") != "changelog")
+    complain("mode", "mode is for views; streams are always appended", "remove `mode`");
+  if (!sink.views.empty())
+    sink.feed = c.type == "redis" || (c.type == "kafka" && c.settings.text("mode") != "append")
+                    ? sink_feed::changes
+                    : sink_feed::sealed_rows;
   out_->sinks.push_back(std::move(sink));
 }
 

@@ -116,6 +116,11 @@ void lint_partitions(const options& o, std::vector<diagnostic>& out) {
     out.push_back({severity::error, o.where("partitions"), "partitions", "partitions must be 1 … 1024", ""});
 }
 
+std::vector<field_spec> with_from(std::vector<field_spec> all, const field_spec& from) {
+  all.insert(all.begin() + 2, from);
+  return all;
+}
+
 void lint_file_source(const options& o, std::vector<diagnostic>& out) {
   lint_partitions(o, out);
   lint_file(o, out);
@@ -268,23 +273,28 @@ const std::vector<spec>& sink_specs() {
       {.name = "redis",
        .summary = "Keeps Redis equal to views: fenced, idempotent, repaired after an outage.",
        .example = "{type: redis, url: 'redis://localhost:6379', from: [traffic], ttl: 1d}",
-       .fields = {
-           {.name = "url",
-            .type = field_type::text,
-            .text = "redis://[:password@]host[:port][/db]",
-            .required = true,
-            .foreign = {"address", "host"}},
-           from,
-           {.name = "ttl",
-            .type = field_type::duration,
-            .text = "Keys not written for this long vanish.",
-            .fallback = "1d",
-            .foreign = {"expire", "expiry"}},
-           {.name = "prefix", .type = field_type::text, .text = "Put before every key.", .fallback = "tm"},
-           {.name = "series",
-            .type = field_type::boolean,
-            .text = "Keep all retained windows of a key, not only the newest.",
-            .fallback = "false"}}}};
+       .fields =
+           {{.name = "url",
+             .type = field_type::text,
+             .text = "redis://[:password@]host[:port][/db]",
+             .required = true,
+             .foreign = {"address", "host"}},
+            from,
+            {.name = "ttl",
+             .type = field_type::duration,
+             .text = "Keys not written for this long vanish.",
+             .fallback = "1d",
+             .foreign = {"expire", "expiry"}},
+            {.name = "prefix", .type = field_type::text, .text = "Put before every key.", .fallback = "tm"},
+            {.name = "series",
+             .type = field_type::boolean,
+             .text = "Keep all retained windows of a key, not only the newest.",
+             .fallback = "false"}}},
+      {.name = "kafka",
+       .summary = "Writes to a topic: events of streams, every change of a view's rows, or its sealed rows.",
+       .example = "{type: kafka, brokers: ['${KAFKA:-localhost:9092}'], topic: hits, from: hits, key: user}",
+       .fields = with_from(kafka_sink_fields(), from),
+       .lint = lint_kafka_sink}};
   return all;
 }
 

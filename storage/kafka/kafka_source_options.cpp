@@ -2,6 +2,7 @@
 
 #include "event/options.hpp"
 #include "storage/kafka/kafka_options.hpp"
+#include "storage/kafka/topic_name.hpp"
 
 #include <algorithm>
 #include <regex.h>
@@ -18,16 +19,6 @@ std::optional<kafka_start> parse_start(const std::string& text) {
   if (!time)
     return std::nullopt;
   return kafka_start{.kind = kafka_start::from::time, .time = to_event_time(*time)};
-}
-
-// What a topic may be called, of at most 249 characters.
-bool is_topic_name(const std::string& name) {
-  auto legal = [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
-  return !name.empty() && name.size() <= 249 && name != "." && name != ".." &&
-         std::all_of(name.begin(), name.end(), legal);
 }
 
 // The library reads patterns as POSIX extended ones.
