@@ -57,7 +57,8 @@ void supervisor_state::suspect(std::size_t i) {
   auto& c = children_[i];
   auto& b = *s_.status->sources[what.source]->partitions[what.index];
   b.running = false;
-  ++b.restarts;
+  if (!c.parked) // else it is to stay away
+    ++b.restarts;
   offset from = b.applying_from, to = b.applying_to;
   b.applying_from = b.applying_to = 0;
   if (from == to)
