@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::chrono::milliseconds longest_wait{5'000};
 
+/// `locked`: a process that was taken over has the file until it ends.
 bool temporary(const error& e) {
-  return e.code() == errc::unavailable || e.code() == errc::full;
+  return e.code() == errc::unavailable || e.code() == errc::full || e.code() == errc::locked;
 }
 
 } // namespace

@@ -31,8 +31,8 @@ struct sink_common {
   std::shared_ptr<const std::atomic<bool>> stopping; ///< ends retries
 };
 
-/// Calls `attempt` until it succeeds, with backoff while its errors are temporary (`unavailable`, `full`);
-/// shows them. Throws on a final error. False: the pipeline is stopping.
+/// Calls `attempt` until it succeeds, with backoff while its errors are temporary (`unavailable`, `full`,
+/// `locked`); shows them. Throws on a final error. False: the pipeline is stopping.
 bool retry(const sink_common& c, const std::function<status()>& attempt);
 
 /// An event sink. Messages:
