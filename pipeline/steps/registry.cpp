@@ -6,10 +6,21 @@
 
 namespace tidemill {
 
-const std::vector<step_entry>& steps() {
-  static const std::vector<step_entry> all{filter_step(), set_step(), keep_step(), drop_step(),
-                                           lookup_step()};
+namespace {
+
+std::vector<step_entry>& all_steps() {
+  static std::vector<step_entry> all{filter_step(), set_step(), keep_step(), drop_step(), lookup_step()};
   return all;
+}
+
+} // namespace
+
+const std::vector<step_entry>& steps() {
+  return all_steps();
+}
+
+void add_step(step_entry e) {
+  all_steps().push_back(e);
 }
 
 void drop_failed(selection& rows, std::span<const cel::row_error> failed) {

@@ -11,6 +11,10 @@ namespace tidemill {
 [[nodiscard]] step_entry drop_step();
 [[nodiscard]] step_entry lookup_step();
 
+/// One more, for programs that test others: `steps()` lists it from then on. Before the first use of
+/// `steps()`.
+void add_step(step_entry e);
+
 /// An error diagnostic at a place.
 [[nodiscard]] diagnostic fault_at(position at, std::string path, std::string text, std::string hint = {});
 /// The name in `known` nearest to `word`, as a hint `did you mean "…"?`; empty if none is near.

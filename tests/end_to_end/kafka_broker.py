@@ -47,12 +47,13 @@ def need():
 class Broker:
     """`sasl` and `tls` add listeners with a password and with encryption; `sasl_address` takes PLAIN, SCRAM-SHA-256,
     SCRAM-SHA-512 (USER, PASSWORD) and OAUTHBEARER (unsecured tokens), `tls_address` has a certificate for 127.0.0.1
-    signed by the file `ca`. `properties` go to server.properties.
+    signed by the file `ca`. Who connects to `proxied_address` is sent to port `proxy` from then on: a listener for
+    clients behind a proxy. `properties` go to server.properties.
 
     SCRAM is refused to librdkafka before 2.6.1, whatever the password: it sends its nonce twice, which brokers
     accept up to 3.9 (librdkafka #4895). See SCRAM_WORKS."""
 
-    def __init__(self, sasl=False, tls=False, properties=None):
+    def __init__(self, sasl=False, tls=False, proxy=None, properties=None):
         if process.missing():
             raise unittest.SkipTest(process.missing())
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidemill-kafka-"))
@@ -66,8 +67,13 @@ class Broker:
         if tls:
             listeners["TLS"] = ("SSL", support.free_port())
             settings |= self.certificates()
-        self.address, self.sasl_address, self.tls_address = (
-            f"127.0.0.1:{listeners[name][1]}" if name in listeners else None for name in ("PLAINTEXT", "SASL", "TLS"))
+        if proxy:
+            listeners["PROXIED"] = ("PLAINTEXT", support.free_port())
+            places = ",".join(f"{n}://127.0.0.1:{proxy if n == 'PROXIED' else p}" for n, (_, p) in listeners.items())
+            settings["advertised.listeners"] = places
+        self.address, self.sasl_address, self.tls_address, self.proxied_address = (
+            f"127.0.0.1:{listeners[name][1]}" if name in listeners else None
+            for name in ("PLAINTEXT", "SASL", "TLS", "PROXIED"))
         self.process.configure(listeners, settings | (properties or {}))
 
     def __enter__(self):
