@@ -3,6 +3,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 namespace tidemill {
 namespace {
@@ -11,6 +13,20 @@ constexpr std::string_view replacement = "\xEF\xBF\xBD"; // U+FFFD
 
 bool plain(unsigned char c) noexcept {
   return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+// How many bytes at the front are plain, eight at a time; a word with one that isn't is not counted.
+std::size_t plain_words(std::string_view text) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+  auto zero = [](std::uint64_t x) { return (x - ones) & ~x & high; }; // a bit if any byte is 0
+  std::size_t n = 0;
+  for (std::uint64_t x; n + 8 <= text.size(); n += 8) {
+    std::memcpy(&x, text.data() + n, 8);
+    auto low = (x - ones * 0x20) & ~x & high; // a bit if any byte is below a space
+    if ((low | (x & high) | zero(x ^ ones * '"') | zero(x ^ ones * '\\')) != 0)
+      break;
+  }
+  return n;
 }
 
 void append_escaped(std::string& out, unsigned char c) {
@@ -139,7 +155,7 @@ private:
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
-    std::size_t n = 0;
+    auto n = plain_words(text);
     while (n < text.size() && plain(static_cast<unsigned char>(text[n])))
       ++n;
     out.append(text.data(), n);

@@ -322,6 +322,20 @@ TEST_CASE("JSON strings escape what they must and keep UTF-8") {
   CHECK(json("grün 😀") == R"("grün 😀")");
 }
 
+TEST_CASE("JSON strings escape a byte wherever it stands") {
+  bool same = true;
+  for (int b = 0; b < 256; ++b) {
+    auto alone = json(std::string(1, static_cast<char>(b)));
+    auto inner = alone.substr(1, alone.size() - 2);
+    for (std::size_t before = 0; before < 20; ++before)
+      for (std::size_t after : {0, 1, 9}) {
+        auto text = std::string(before, 'a') + static_cast<char>(b) + std::string(after, '~');
+        same = same && json(text) == '"' + std::string(before, 'a') + inner + std::string(after, '~') + '"';
+      }
+  }
+  CHECK(same);
+}
+
 TEST_CASE("invalid UTF-8 becomes one U+FFFD for each spoiled prefix") {
   CHECK(json("\xFF") == "\"\uFFFD\"");
   CHECK(json("a\xE2\x82z") == "\"a\uFFFDz\"");
