@@ -31,6 +31,8 @@ public:
 
 /// Removes from `rows` those that failed; both ascend.
 void drop_failed(selection& rows, std::span<const cel::row_error> failed);
+/// Keeps the rows for which a column of booleans is true; null counts as false.
+void keep_where(selection& rows, const column& holds);
 
 /// A compiled step: shared by partitions, makes an instance for each.
 class step_plan {

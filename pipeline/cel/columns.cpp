@@ -39,6 +39,15 @@ error explain(const program& p, const event_batch& batch, std::uint32_t row, int
   return v.is_error() ? v.as_error() : misfit(p, v);
 }
 
+/// Rows of zeros; the room of a column of this type is used again.
+void prepare(column& out, const type& of, std::size_t rows) {
+  if (out.of() == of)
+    out.clear();
+  else
+    out = column{of};
+  out.resize(rows);
+}
+
 /// Whether the root makes new texts, which a kernel puts into the result's memory itself.
 bool makes_text(const code& c) {
   if (c.what != op::call)
@@ -51,8 +60,7 @@ bool makes_text(const code& c) {
 
 void interpret_columns(const program& p, const event_batch& batch, const selection& rows, column& out,
                        std::vector<row_error>& errors) {
-  out = column{p.root->of};
-  out.resize(batch.rows());
+  prepare(out, p.root->of, batch.rows());
   interpreter run{p.locals};
   for (auto row : rows) {
     run.set_row(batch, row);
@@ -73,8 +81,7 @@ void evaluate_columns(const program& p, const event_batch& batch, const selectio
   auto k = p.root->of.of();
   if (!has_lane(k) || k == kind::null_type)
     return interpret_columns(p, batch, rows, out, errors);
-  out = column{p.root->of};
-  out.resize(batch.rows());
+  prepare(out, p.root->of, batch.rows());
   if (rows.empty())
     return;
   row_set set{rows.data(), rows.size(), rows.size() == batch.rows()};

@@ -10,16 +10,15 @@ public:
   std::unique_ptr<step> instance() const override { return std::make_unique<filter>(*this); }
 
   void apply(event_batch& batch, const table_set&, std::vector<cel::row_error>& failures) override {
-    column out;
     auto before = failures.size();
-    holds_.evaluate(batch, batch.selected, out, failures);
+    holds_.evaluate(batch, batch.selected, out_, failures);
     drop_failed(batch.selected, std::span{failures}.subspan(before));
-    const auto& bits = out.as<std::uint8_t>();
-    std::erase_if(batch.selected, [&](std::uint32_t row) { return out.is_null(row) || bits[row] == 0; });
+    keep_where(batch.selected, out_);
   }
 
 private:
   cel::expression holds_;
+  column out_;
 };
 
 std::unique_ptr<step_plan> compile(const component& c, step_scope& scope, std::vector<diagnostic>& out) {

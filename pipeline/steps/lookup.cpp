@@ -1,4 +1,7 @@
+#include "event/hash.hpp"
 #include "pipeline/steps/steps.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include <algorithm>
 #include <stdexcept>
@@ -18,9 +21,71 @@ struct lookup_settings {
   on_miss miss;
 };
 
+/// Rows of a table version that were found, by key, unboxed. Grows up to a limit, then starts anew: a table
+/// is asked once for each key that comes often.
+class found_rows {
+public:
+  static constexpr std::size_t most_keys = 1u << 16;
+
+  explicit found_rows(const std::vector<type>& types) {
+    for (const auto& t : types)
+      columns_.emplace_back(t);
+    clear();
+  }
+
+  void clear() {
+    for (auto& c : columns_) {
+      c = column{c.of()}; // a batch may still point into the old one
+      c.resize(1);
+      if (c.of().nullable())
+        c.set_null(0);
+    }
+    rows_ = 1;
+    numbers_.clear();
+    memory_.clear();
+  }
+
+  /// Row 0 stands for "no such key". `find(cells)` asks the table.
+  template <class Find>
+  std::uint32_t number(std::string_view key, Find find) {
+    if (auto it = numbers_.find(key); it != numbers_.end())
+      return it->second;
+    auto n = std::uint32_t{0};
+    if (cells_.assign(columns_.size(), {}); find(cells_)) {
+      n = rows_++;
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        columns_[i].resize(n + 1);
+        columns_[i].set(n, cells_[i]);
+      }
+    }
+    numbers_.emplace(memory_.copy(key), n);
+    return n;
+  }
+
+  [[nodiscard]] bool full() const noexcept {
+    auto bytes = memory_.bytes();
+    for (const auto& c : columns_)
+      bytes += c.shared_memory() ? c.shared_memory()->bytes() : 0;
+    return numbers_.size() >= most_keys || bytes > most_bytes;
+  }
+  [[nodiscard]] const column& operator[](std::size_t i) const { return columns_[i]; }
+
+private:
+  static constexpr std::size_t most_bytes = 16u << 20;
+
+  struct key_hash {
+    std::size_t operator()(std::string_view key) const noexcept { return hash64(key); }
+  };
+  boost::unordered_flat_map<std::string_view, std::uint32_t, key_hash> numbers_;
+  arena memory_; // of the keys
+  std::vector<column> columns_;
+  std::uint32_t rows_ = 1;
+  std::vector<value> cells_;
+};
+
 class lookup : public step, public step_plan {
 public:
-  explicit lookup(lookup_settings s) : s_(std::move(s)) {}
+  explicit lookup(lookup_settings s) : s_(std::move(s)), found_(s_.types) {}
 
   std::unique_ptr<step> instance() const override { return std::make_unique<lookup>(s_); }
 
@@ -29,48 +94,79 @@ public:
     if (!table)
       throw std::logic_error{"table " + s_.table_name + " has no version yet"};
     resolve(*table);
-    column keys;
     auto before = failures.size();
-    s_.key.evaluate(batch, batch.selected, keys, failures);
+    s_.key.evaluate(batch, batch.selected, keys_, failures);
     drop_failed(batch.selected, std::span{failures}.subspan(before));
-    std::vector<column> found;
-    for (const auto& t : s_.types)
-      found.emplace_back(t).resize(batch.rows());
-    std::vector<value> cells;
-    std::vector<cel::row_error> missing;
-    for (auto row : batch.selected) {
-      cells.assign(wanted_.size(), value{});
-      auto key = keys.at(row);
-      auto hit = !key.is_null() && table->find(key, wanted_, cells);
-      if (!hit && s_.miss == on_miss::dead)
-        missing.push_back({row, {errc::lookup_miss, "no such key in table " + s_.table_name}});
-      for (std::size_t i = 0; i < found.size(); ++i)
-        found[i].set(row, hit ? cells[i] : value{});
-    }
-    failures.insert(failures.end(), missing.begin(), missing.end());
-    drop_failed(batch.selected, missing);
-    auto columns = batch.columns.size();
-    for (auto slot : s_.slots)
-      columns = std::max(columns, slot + 1);
-    batch.columns.resize(columns);
-    for (std::size_t i = 0; i < found.size(); ++i)
-      batch.columns[s_.slots[i]] = std::move(found[i]);
+    find(*table, batch.selected);
+    store(batch);
+    if (s_.miss == on_miss::dead)
+      drop_missing(batch.selected, failures);
   }
 
 private:
   /// Finds the columns of this version.
   void resolve(const lookup_table& table) {
+    if (found_.full())
+      found_.clear();
     if (version_ == table.version())
       return;
     wanted_.clear();
     for (const auto& name : s_.columns)
       wanted_.push_back(table.columns().find(name).value());
     version_ = table.version();
+    found_.clear();
+  }
+
+  void find(const lookup_table& table, const selection& rows) {
+    numbers_.clear();
+    const auto* texts = keys_.of().is(kind::string) ? keys_.as<std::string_view>().data() : nullptr;
+    for (auto row : rows) {
+      if (keys_.is_null(row)) {
+        numbers_.push_back(0);
+        continue;
+      }
+      if (texts == nullptr) {
+        key_.clear();
+        append_encoded(key_, keys_, row);
+      }
+      numbers_.push_back(found_.number(texts != nullptr ? texts[row] : key_, [&](std::vector<value>& cells) {
+        auto key = keys_.at(row);
+        return !key.is_null() && table.find(key, wanted_, cells);
+      }));
+    }
+  }
+
+  void store(event_batch& batch) {
+    auto columns = batch.columns.size();
+    for (auto slot : s_.slots)
+      columns = std::max(columns, slot + 1);
+    batch.columns.resize(columns);
+    for (std::size_t i = 0; i < s_.slots.size(); ++i) {
+      auto& out = batch.columns[s_.slots[i]];
+      if (out.of() == s_.types[i])
+        out.clear();
+      else
+        out = column{s_.types[i]};
+      out.resize(batch.rows());
+      out.gather(batch.selected, found_[i], numbers_);
+    }
+  }
+
+  void drop_missing(selection& rows, std::vector<cel::row_error>& failures) {
+    auto before = failures.size();
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (numbers_[i] == 0)
+        failures.push_back({rows[i], {errc::lookup_miss, "no such key in table " + s_.table_name}});
+    drop_failed(rows, std::span{failures}.subspan(before));
   }
 
   lookup_settings s_;
   std::string version_;
   std::vector<std::size_t> wanted_;
+  found_rows found_;
+  column keys_;
+  std::string key_;
+  std::vector<std::uint32_t> numbers_; // of `found_`, by selected row
 };
 
 std::unique_ptr<step_plan> compile(const component& c, step_scope& scope, std::vector<diagnostic>& out) {

@@ -34,6 +34,16 @@ void drop_failed(selection& rows, std::span<const cel::row_error> failed) {
   });
 }
 
+void keep_where(selection& rows, const column& holds) {
+  const auto& bits = holds.as<std::uint8_t>(); // a null row holds a zero
+  std::size_t kept = 0;
+  for (auto row : rows) { // without a branch, which no processor could predict
+    rows[kept] = row;
+    kept += bits[row] != 0 ? 1 : 0;
+  }
+  rows.resize(kept);
+}
+
 cel::environment step_scope::environment() const {
   cel::environment names;
   for (std::size_t i = 0; i < fields.size(); ++i)

@@ -21,15 +21,15 @@ public:
       if (batch.columns.size() <= a.slot)
         batch.columns.resize(a.slot + 1);
       auto before = failures.size();
-      column out;
-      a.value.evaluate(batch, batch.selected, out, failures);
-      batch.columns[a.slot] = std::move(out);
+      a.value.evaluate(batch, batch.selected, out_, failures);
+      std::swap(batch.columns[a.slot], out_);
       drop_failed(batch.selected, std::span{failures}.subspan(before));
     }
   }
 
 private:
   std::vector<assignment> all_;
+  column out_;
 };
 
 std::unique_ptr<step_plan> compile(const component& c, step_scope& scope, std::vector<diagnostic>& out) {
