@@ -9,6 +9,7 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 #include <stdexcept>
 
@@ -76,6 +77,11 @@ struct partition::impl {
   std::map<std::size_t, offset> sinks;
   bool one_by_one = false;
   std::optional<offset> at_work;
+
+  // Of the batch at work; kept for their room.
+  event_batch events;
+  std::vector<event_time> watermarks; // by row: before its record
+  std::vector<selection> passed;      // by stream
 
   void take_effect(const journal_entry& e) {
     switch (e.kind) {
@@ -156,7 +162,8 @@ struct partition::impl {
   }
 
   /// Decodes all kept records; rows and failures in the order of records.
-  void decode(event_batch& events, std::vector<refused_record>& refused) {
+  void decode(std::vector<refused_record>& refused) {
+    events.clear();
     events.partition = id;
     std::vector<decode_failure> failures;
     for (const auto& batch : kept) {
@@ -189,65 +196,85 @@ struct partition::impl {
   }
 
   /// Event times of all rows; rows without one move to `refused` and lose their place in `selected`.
-  void read_times(event_batch& events, std::vector<refused_record>& refused) {
+  void read_times(std::vector<refused_record>& refused) {
     const auto& column = events.columns[source.time_slot];
     const auto& values = column.as<timestamp>();
     events.times.resize(events.rows());
-    events.selected.clear();
-    for (std::uint32_t row = 0; row < events.rows(); ++row) {
-      if (column.is_null(row)) {
+    std::ranges::transform(values, events.times.begin(), to_event_time);
+    if (!column.has_nulls())
+      return;
+    std::erase_if(events.selected, [&](std::uint32_t row) {
+      if (column.is_null(row))
         refused.push_back(
             {events.records[row],
              {errc::event_time, "the event time " + source.fields[source.time_slot].name + " is null"}});
-        continue;
-      }
-      events.times[row] = to_event_time(values[row]);
-      events.selected.push_back(row);
-    }
+      return column.is_null(row);
+    });
   }
 
   /// Judges the times of rows below `limit` in order, looking ahead over all; returns the offset of the first
   /// record that must wait for more, or none.
-  std::optional<offset> judge(event_batch& events, offset limit, bool more,
-                              std::vector<event_time>& watermarks, std::vector<record>& future) {
+  std::optional<offset> judge(offset limit, bool more, std::vector<record>& future) {
     watermarks.resize(events.rows());
+    if (events.selected.size() == events.rows())
+      return judge(events.times, events.records, watermarks, limit, more, future);
     // The guard looks ahead over records that have a time.
-    std::vector<event_time> times;
+    std::vector<event_time> times, before(events.selected.size());
     std::vector<record> records;
     for (auto row : events.selected) {
       times.push_back(events.times[row]);
       records.push_back(events.records[row]);
     }
-    selection accepted;
-    std::optional<offset> waits;
-    for (std::size_t i = 0; i < records.size() && records[i].at < limit && !waits; ++i) {
-      auto row = events.selected[i];
-      watermarks[row] = guard.watermark();
+    auto rows = events.selected;
+    auto waits = judge(times, records, before, limit, more, future);
+    for (auto& i : events.selected) {
+      watermarks[rows[i]] = before[i];
+      i = rows[i];
+    }
+    return waits;
+  }
+
+  /// As above, of records that all have a time; `selected` are those accepted.
+  std::optional<offset> judge(std::span<const event_time> times, std::span<const record> records,
+                              std::span<event_time> before, offset limit, bool more,
+                              std::vector<record>& future) {
+    auto below = std::ranges::partition_point(records, [&](const record& r) { return r.at < limit; });
+    auto end = static_cast<std::size_t>(below - records.begin());
+    auto& accepted = events.selected;
+    accepted.clear();
+    for (std::size_t i = 0; i < end; ++i) {
+      auto plain = guard.accept(times, records, i, end, before);
+      auto room = accepted.size();
+      accepted.resize(room + plain - i);
+      std::iota(accepted.begin() + static_cast<std::ptrdiff_t>(room), accepted.end(),
+                static_cast<std::uint32_t>(i));
+      i = plain;
+      if (i == end)
+        break;
+      before[i] = guard.watermark();
       switch (guard.judge(times, records, i, more)) {
       case time_guard::verdict::accepted:
-        accepted.push_back(row);
+        accepted.push_back(static_cast<std::uint32_t>(i));
         break;
       case time_guard::verdict::future:
         future.push_back(records[i]);
         break;
       case time_guard::verdict::undecided:
-        waits = records[i].at;
-        break;
+        return records[i].at;
       }
     }
-    events.selected = std::move(accepted);
-    return waits;
+    return std::nullopt;
   }
 
-  void run_streams(event_batch& events, const std::vector<event_time>& watermarks) {
+  void run_streams() {
     events.columns.resize(std::max(events.columns.size(), source.columns));
     fill_meta(source.meta, source.fields.size(), events);
-    std::vector<selection> passed(source.streams.size());
+    passed.resize(source.streams.size());
     for (std::size_t s = 0; s < source.streams.size(); ++s) {
       const auto& stream = source.streams[s];
       if (stream.parent)
         events.selected = passed[*stream.parent];
-      run_steps(s, events);
+      run_steps(s);
       passed[s] = events.selected;
       if (out.wants(s))
         counts.unkeyed += out.events(s, events, passed[s]);
@@ -259,7 +286,7 @@ struct partition::impl {
     }
   }
 
-  void run_steps(std::size_t s, event_batch& events) {
+  void run_steps(std::size_t s) {
     const auto& stream = source.streams[s];
     std::vector<cel::row_error> failed;
     for (std::size_t i = 0; i < stream.steps.size() && !events.selected.empty(); ++i) {
@@ -273,16 +300,14 @@ struct partition::impl {
 
   /// Consumes kept records below `limit`. False: the rest waits for more records.
   bool consume(offset limit, bool more) {
-    event_batch events;
     std::vector<refused_record> refused;
     at_work = position;
-    decode(events, refused);
+    decode(refused);
     if (const auto& next = kept.front()->records; one_by_one && !next.empty())
       at_work = next.front().at;
-    read_times(events, refused);
-    std::vector<event_time> watermarks;
+    read_times(refused);
     std::vector<record> future;
-    auto waits = judge(events, limit, more, watermarks, future);
+    auto waits = judge(limit, more, future);
     if (waits)
       limit = *waits;
     for (const auto& r : refused)
@@ -300,8 +325,9 @@ struct partition::impl {
     counts.future += future.size();
     if (!events.selected.empty()) {
       end_stretch(events.times[events.selected.front()]);
-      run_streams(events, watermarks);
+      run_streams();
     }
+    events.memory.clear();
     release(limit);
     at_work.reset();
     return !waits;
@@ -311,7 +337,8 @@ struct partition::impl {
   void release(offset limit) {
     while (!kept.empty()) {
       const auto& batch = kept.front();
-      auto first = std::ranges::find_if(batch->records, [&](const record& r) { return r.at >= limit; });
+      auto first =
+          std::ranges::partition_point(batch->records, [&](const record& r) { return r.at < limit; });
       counts.records += static_cast<std::uint64_t>(first - batch->records.begin());
       if (first != batch->records.begin())
         position = std::max(position, std::prev(first)->end);

@@ -24,6 +24,22 @@ time_guard::verdict time_guard::judge(std::span<const event_time> times, std::sp
   return verdict::accepted;
 }
 
+std::size_t time_guard::accept(std::span<const event_time> times, std::span<const record> records,
+                               std::size_t i, std::size_t end, std::span<event_time> before) {
+  if (!arrival_times_ && newest_ == time_min)
+    return i;
+  for (; i < end; ++i) {
+    auto at = times[i];
+    if (arrival_times_ ? records[i].arrival && at > *records[i].arrival + max_future_
+                       : at > newest_ + max_future_)
+      break;
+    before[i] = watermark_;
+    newest_ = std::max(newest_, at);
+    watermark_ = std::max(watermark_, newest_ - out_of_order_);
+  }
+  return i;
+}
+
 void time_guard::save(byte_writer& out) const {
   out.svarint(watermark_.time_since_epoch().count());
   out.svarint(newest_.time_since_epoch().count());

@@ -27,6 +27,10 @@ public:
   /// Judges record i of a run of decoded records in offset order; accepted ones move the watermark.
   /// `more`: further records may follow the run. Undecided: i needs more records; nothing changed.
   verdict judge(std::span<const event_time> times, std::span<const record> records, std::size_t i, bool more);
+  /// The same for records from `i` on, as long as nothing needs to be looked up: returns the first one that
+  /// has to be judged singly, or `end`. All before it are accepted; `before[k]` is the watermark before k.
+  std::size_t accept(std::span<const event_time> times, std::span<const record> records, std::size_t i,
+                     std::size_t end, std::span<event_time> before);
 
   [[nodiscard]] event_time watermark() const noexcept { return watermark_; }
   /// Moves the watermark of an idle or ended partition; never back.
