@@ -181,11 +181,22 @@ accumulator accumulator::clone() const {
   return copy;
 }
 
+void accumulator::reset() {
+  if (!memory_)
+    return;
+  layout_->destroy(memory_.get());
+  layout_->construct(memory_.get());
+}
+
 std::vector<value> accumulator::finish() const {
   std::vector<value> results;
-  for (std::size_t i = 0; memory_ && i < layout_->parts(); ++i)
-    results.push_back(layout_->part(i).finish(memory_.get() + layout_->offset(i)));
+  finish(results);
   return results;
+}
+
+void accumulator::finish(std::vector<value>& out) const {
+  for (std::size_t i = 0; memory_ && i < layout_->parts(); ++i)
+    out.push_back(layout_->part(i).finish(memory_.get() + layout_->offset(i)));
 }
 
 void accumulator::save(byte_writer& out) const {

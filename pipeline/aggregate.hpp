@@ -100,8 +100,11 @@ public:
   [[nodiscard]] std::byte* data() noexcept { return memory_.get(); }
   [[nodiscard]] const std::byte* data() const noexcept { return memory_.get(); }
   void merge(const accumulator& from);
+  /// As if it had been made anew.
+  void reset();
   [[nodiscard]] accumulator clone() const; ///< by merging into a fresh one
   [[nodiscard]] std::vector<value> finish() const;
+  void finish(std::vector<value>& out) const; ///< appends
   void save(byte_writer& out) const;
   [[nodiscard]] static std::optional<accumulator> load(const layout_ptr& layout, byte_reader& in);
 

@@ -35,7 +35,7 @@ struct view::impl {
   std::int64_t closed = nothing_sealed;
   event_time keep_from = time_max;
   std::vector<std::pair<std::int64_t, key_state*>> dirty; // (slice, key) since the last tick
-  std::set<key_state*> dirty_open;                        // keys since the last tick with open rows
+  std::vector<key_state*> dirty_open;                     // keys since the last tick with open rows
 
   [[nodiscard]] bool recovering() const noexcept { return !std::ranges::all_of(told_by, &told::first); }
 
@@ -53,7 +53,10 @@ struct view::impl {
         if (key == nullptr)
           return false;
         dirty.emplace_back(pane.slice, key);
-        dirty_open.insert(key);
+        if (key->dirty_at == key_state::not_dirty) {
+          key->dirty_at = dirty_open.size();
+          dirty_open.push_back(key);
+        }
         return true;
       });
       if (!sound)
@@ -112,9 +115,11 @@ struct view::impl {
 
   /// The newest open window of each key that changed.
   void emit_open(view_tick& t) {
-    for (auto* key : dirty_open)
+    for (auto* key : dirty_open) {
+      key->dirty_at = key_state::not_dirty;
       if (auto row = state.compose_newest_open(*key, closed))
         t.put.push_back(std::move(row));
+    }
     dirty_open.clear();
   }
 
@@ -129,7 +134,13 @@ struct view::impl {
       frontier.push_back(p.have.value_or(0));
     if (state.advance_frontier(frontier))
       t.log.push_back(state.frontier_record());
-    state.forget_unused([&](key_state* key) { dirty_open.erase(key); });
+    state.forget_unused([&](key_state* key) {
+      if (key->dirty_at == key_state::not_dirty)
+        return;
+      dirty_open.back()->dirty_at = key->dirty_at;
+      std::swap(dirty_open[key->dirty_at], dirty_open.back());
+      dirty_open.pop_back();
+    });
   }
 };
 

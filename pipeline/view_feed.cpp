@@ -3,38 +3,81 @@
 #include <algorithm>
 
 namespace tidemill {
-selection view_feed::passing(event_batch& batch, const selection& rows, outlet& out, refused& count) {
-  auto passed = rows;
-  std::vector<cel::row_error> failed;
+
+namespace {
+
+/// Slices of times that mostly lie in the same one: a division each would cost more than all else.
+class slice_finder {
+public:
+  explicit slice_finder(const window_plan& window) : window_(window) {}
+
+  std::int64_t operator()(event_time t) noexcept {
+    if (t < begin_ || t >= end_) {
+      slice_ = window_.slice_of(t);
+      begin_ = window_.start_of(slice_);
+      end_ = window_.end_of(slice_);
+    }
+    return slice_;
+  }
+  /// Of the slice found last.
+  [[nodiscard]] event_time end() const noexcept { return end_; }
+
+private:
+  const window_plan& window_;
+  std::int64_t slice_ = 0;
+  event_time begin_ = time_max, end_ = time_min;
+};
+
+} // namespace
+
+void view_feed::find_passing(event_batch& batch, const selection& rows, outlet& out, refused& count) {
+  passed_ = rows;
+  failed_.clear();
   auto refuse = [&] {
-    for (const auto& f : failed)
+    for (const auto& f : failed_)
       out.refused(output_kind::dead, view_.stream, view_.name, batch.records[f.row], f.why);
-    count.dead += failed.size();
-    drop_failed(passed, failed);
-    failed.clear();
+    count.dead += failed_.size();
+    drop_failed(passed_, failed_);
+    failed_.clear();
   };
   if (view_.where) {
-    column holds;
-    view_.where->evaluate(batch, passed, holds, failed);
+    view_.where->evaluate(batch, passed_, where_, failed_);
     refuse();
-    const auto& bits = holds.as<std::uint8_t>();
-    std::erase_if(passed, [&](std::uint32_t row) { return holds.is_null(row) || bits[row] == 0; });
+    keep_where(passed_, where_);
   }
   arguments_.resize(view_.arguments.size());
   for (std::size_t i = 0; i < view_.arguments.size(); ++i)
     if (view_.arguments[i]) {
-      view_.arguments[i]->evaluate(batch, passed, arguments_[i], failed);
+      view_.arguments[i]->evaluate(batch, passed_, arguments_[i], failed_);
       refuse();
     }
-  return passed;
 }
 
-void view_feed::keys_of(const event_batch& batch, const selection& rows) {
+// A record is late if its slice was final before it: slice end + lateness ≤ watermark.
+void view_feed::drop_late(const event_batch& batch, const std::vector<event_time>& watermarks, outlet& out,
+                          refused& count) {
+  slice_finder slice_of{view_.window};
+  slices_.clear();
+  any_passed_by_ = false;
+  std::erase_if(passed_, [&](std::uint32_t row) {
+    auto slice = slice_of(batch.times[row]);
+    if (slice_of.end() + view_.window.lateness <= watermarks[row]) {
+      out.late(index_, batch.records[row], batch.times[row], watermarks[row]);
+      ++count.late;
+      return true;
+    }
+    any_passed_by_ |= slice_of.end() <= watermarks[row];
+    slices_.push_back(slice);
+    return false;
+  });
+}
+
+void view_feed::find_keys(const event_batch& batch) {
   keys_.clear();
-  for (auto row : rows) {
+  for (auto row : passed_) {
     key_.clear();
     for (auto slot : view_.by)
-      append_encoded(key_, batch.columns[slot].at(row));
+      append_encoded(key_, batch.columns[slot], row);
     keys_.push_back(panes.intern(key_));
   }
 }
@@ -42,36 +85,30 @@ void view_feed::keys_of(const event_batch& batch, const selection& rows) {
 view_feed::refused view_feed::apply(event_batch& batch, const selection& rows,
                                     const std::vector<event_time>& watermarks, outlet& out) {
   refused count;
-  auto passed = passing(batch, rows, out, count);
-  const auto& window = view_.window;
-  // A record is late if its slice was final before it: slice end + lateness ≤ watermark.
-  std::erase_if(passed, [&](std::uint32_t row) {
-    auto slice = window.slice_of(batch.times[row]);
-    if (window.end_of(slice) + window.lateness > watermarks[row])
-      return false;
-    out.late(index_, batch.records[row], batch.times[row], watermarks[row]);
-    ++count.late;
-    return true;
-  });
-  if (passed.empty())
+  find_passing(batch, rows, out, count);
+  drop_late(batch, watermarks, out, count);
+  if (passed_.empty())
     return count;
-  keys_of(batch, passed);
-  slices_.clear();
+  find_keys(batch);
   changed_.clear();
-  for (auto row : passed) {
-    slices_.push_back(window.slice_of(batch.times[row]));
+  for (auto row : passed_)
     changed_.push_back(batch.records[row].end);
-  }
   panes.touch(slices_, keys_, changed_, states_);
   for (std::size_t i = 0; i < view_.layout->parts(); ++i) {
-    part_ = states_;
-    for (auto& state : part_)
-      state += view_.layout->offset(i);
-    view_.layout->part(i).update(part_, view_.arguments[i] ? &arguments_[i] : nullptr, passed);
+    auto shift = view_.layout->offset(i);
+    if (shift > 0) {
+      part_ = states_;
+      for (auto& state : part_)
+        state += shift;
+    }
+    view_.layout->part(i).update(shift > 0 ? part_ : states_, view_.arguments[i] ? &arguments_[i] : nullptr,
+                                 passed_);
   }
-  for (std::size_t i = 0; i < passed.size(); ++i)
-    if (auto passed_by = watermarks[passed[i]]; window.end_of(slices_[i]) <= passed_by)
-      panes.note_late(slices_[i], keys_[i], window.last_ended(passed_by) - slices_[i]);
+  if (!any_passed_by_)
+    return count;
+  for (std::size_t i = 0; i < passed_.size(); ++i)
+    if (auto by = watermarks[passed_[i]]; view_.window.end_of(slices_[i]) <= by)
+      panes.note_late(slices_[i], keys_[i], view_.window.last_ended(by) - slices_[i]);
   return count;
 }
 

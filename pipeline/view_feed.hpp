@@ -39,11 +39,17 @@ public:
   std::int64_t freed = nothing_sealed; ///< panes up to here are forgotten: the view has made them durable
 
 private:
-  selection passing(event_batch& batch, const selection& rows, outlet& out, refused& count);
-  void keys_of(const event_batch& batch, const selection& rows);
+  void find_passing(event_batch& batch, const selection& rows, outlet& out, refused& count);
+  void drop_late(const event_batch& batch, const std::vector<event_time>& watermarks, outlet& out,
+                 refused& count);
+  void find_keys(const event_batch& batch);
 
-  // Scratch, reused between batches.
+  // Scratch, reused between batches. The vectors are by passed row.
+  selection passed_;
+  std::vector<cel::row_error> failed_;
+  column where_;
   std::vector<column> arguments_;
+  bool any_passed_by_ = false; // whether the watermark had passed the end of any row's slice
   std::vector<std::uint32_t> keys_;
   std::vector<std::int64_t> slices_;
   std::vector<offset> changed_;

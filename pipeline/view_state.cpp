@@ -1,6 +1,7 @@
 #include "pipeline/view_state.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace tidemill {
 namespace {
@@ -25,8 +26,13 @@ view_state::view_state(const view_plan& what, std::size_t partitions)
 key_state& view_state::key(std::string_view bytes) {
   if (auto it = keys_.find(bytes); it != keys_.end())
     return *it->second;
-  auto made = std::make_unique<key_state>(key_state{
-      std::string{bytes}, {}, {}, sliding_fold{what_.layout, what_.window.slices}, {}, false, {}, {}, 0});
+  auto made = std::make_unique<key_state>(key_state{.key = std::string{bytes},
+                                                    .by = {},
+                                                    .unsealed = {},
+                                                    .sealed = sliding_fold{what_.layout, what_.window.slices},
+                                                    .late = {},
+                                                    .models = {},
+                                                    .published = {}});
   for (std::string_view rest = bytes; !rest.empty();) {
     auto v = take_encoded(rest);
     if (!v)
@@ -46,12 +52,15 @@ key_state* view_state::replace(const pane_image& pane, partition_id from) {
     return nullptr;
   auto& k = key(pane.key);
   auto& parts = k.unsealed[pane.slice].parts;
+  if (parts.empty()) {
+    parts.reserve(std::min<std::size_t>(frontier.size(), 4)); // of many partitions most have no such key
+    unsealed_[pane.slice].push_back(&k);
+  }
   auto it = std::ranges::lower_bound(parts, from, {}, &pane_cell::part::from);
   if (it == parts.end() || it->from != from)
     it = parts.insert(it, pane_cell::part{from, {}, {}});
   it->state = std::move(*state);
   it->late = pane.late;
-  unsealed_[pane.slice].insert(&k);
   return &k;
 }
 
@@ -93,19 +102,19 @@ std::vector<key_state*> view_state::keys() const {
 }
 
 std::shared_ptr<row> view_state::make_row(const key_state& k, std::int64_t e, row_state state,
-                                          const accumulator& total, std::uint32_t revision) const {
+                                          const accumulator& total, std::uint32_t revision) {
   auto r = std::make_shared<row>();
   r->window_end = what_.window.end_of(e);
   r->window_start = r->window_end - what_.window.size;
   r->key = k.key;
   r->state = state;
   r->revision = revision;
+  r->columns.reserve(what_.schema->columns.size());
   r->columns = k.by;
-  auto slots = k.by;
-  for (auto& v : total.finish())
-    slots.push_back(std::move(v));
+  slots_ = k.by;
+  total.finish(slots_);
   for (const auto& column : what_.columns) {
-    auto v = column.evaluate(slots);
+    auto v = column.evaluate(slots_);
     r->columns.push_back(v.is_error() ? value{} : std::move(v)); // 0/0 of an empty window, say: no value
   }
   return r;
@@ -113,7 +122,10 @@ std::shared_ptr<row> view_state::make_row(const key_state& k, std::int64_t e, ro
 
 std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state state) {
   auto first = e - what_.window.slices + 1;
-  accumulator total{what_.layout};
+  if (total_.empty())
+    total_ = accumulator{what_.layout};
+  auto& total = total_;
+  total.reset();
   std::uint32_t revision = 0;
   if (!k.sealed.empty())
     k.sealed.window(first, total);
@@ -206,8 +218,20 @@ void view_state::fold_cell(key_state& k, std::int64_t s, byte_writer& log) {
   live_.insert(&k);
 }
 
-void view_state::seal_window(std::int64_t s, std::vector<row_ptr>& rows) {
-  auto due = sliding() ? live_ : unsealed_[s];
+/// The keys with panes in a slice, in their order.
+std::vector<key_state*> view_state::take_slice(std::int64_t s) {
+  auto cells = unsealed_.find(s);
+  if (cells == unsealed_.end())
+    return {};
+  auto taken = std::move(cells->second);
+  unsealed_.erase(cells);
+  std::ranges::sort(taken, key_order{});
+  return taken;
+}
+
+template <class Keys>
+void view_state::seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows,
+                             std::vector<key_state*>& of) {
   for (auto* k : due) {
     if (!has_row(*k, s))
       continue;
@@ -215,6 +239,7 @@ void view_state::seal_window(std::int64_t s, std::vector<row_ptr>& rows) {
     ensure_models(*k);
     score(k->models, *r);
     rows.push_back(std::move(r));
+    of.push_back(k);
   }
 }
 
@@ -236,27 +261,28 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   byte_writer log{out.log};
   log.u8(static_cast<std::uint8_t>(record_kind::sealed));
   log.svarint(s);
-  auto cells = unsealed_.find(s);
-  auto in_slice = cells == unsealed_.end() ? std::set<key_state*, key_order>{} : cells->second;
+  auto in_slice = take_slice(s);
   log.varint(sliding() ? in_slice.size() : 0);
   if (sliding())
     for (auto* k : in_slice)
       fold_cell(*k, s, log);
-  if (what_.window.window_ends(s))
-    seal_window(s, out.rows);
+  std::vector<key_state*> of_rows;
+  if (what_.window.window_ends(s) && sliding())
+    seal_window(s, live_, out.rows, of_rows);
+  else if (what_.window.window_ends(s))
+    seal_window(s, in_slice, out.rows, of_rows);
   log.varint(out.rows.size());
   for (const auto& r : out.rows)
     write_row(log, *r);
   if (!sliding())
     for (auto* k : in_slice)
       k->unsealed.erase(s);
-  unsealed_.erase(s);
-  unused_.insert(in_slice.begin(), in_slice.end());
+  for (auto* k : in_slice)
+    look_at(*k);
   sealed_through = durable_through = s;
-  for (const auto& r : out.rows) {
-    auto* k = &key(r->key);
+  for (auto* k : of_rows) {
     window_done(*k, s);
-    unused_.insert(k);
+    look_at(*k);
   }
   if (!out.rows.empty())
     rows_[s] = out.rows;
@@ -299,14 +325,20 @@ event_time view_state::trim(event_time keep) {
   while (!rows_.empty() && what_.window.end_of(rows_.begin()->first) <= until) {
     for (const auto& r : rows_.begin()->second)
       if (auto it = keys_.find(r->key); it != keys_.end() && it->second->last_row <= rows_.begin()->first)
-        unused_.insert(it->second.get());
+        look_at(*it->second);
     rows_.erase(rows_.begin());
   }
   return trimmed_ = std::max(trimmed_, until);
 }
 
+void view_state::look_at(key_state& k) {
+  if (!std::exchange(k.maybe_unused, true))
+    unused_.push_back(&k);
+}
+
 void view_state::forget_unused(const std::function<void(key_state*)>& leaving) {
   for (auto* k : unused_) {
+    k->maybe_unused = false;
     // A model is worth keeping as long as there are rows that it has seen.
     auto scored =
         !k->models.empty() && what_.window.end_of(k->last_row) > trimmed_ && rows_.contains(k->last_row);

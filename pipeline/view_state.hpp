@@ -40,6 +40,9 @@ struct key_state {
   std::vector<std::unique_ptr<detector>> models;
   std::map<std::int64_t, row_ptr> published; ///< rows not sealed yet, by the slice their window ends with
   std::int64_t last_row = 0;                 ///< end slice of the newest sealed row
+  bool maybe_unused = false;                 ///< among those that `forget_unused` looks at
+  std::size_t dirty_at = not_dirty;          ///< for the view: its place among the keys to emit
+  static constexpr std::size_t not_dirty = static_cast<std::size_t>(-1);
 };
 
 /// Keys in the order of their bytes: the order of rows within a window.
@@ -108,13 +111,17 @@ private:
   /// Aggregates, late counts → a row without scores.
   [[nodiscard]] std::shared_ptr<row> compose(key_state& key, std::int64_t e, row_state state);
   [[nodiscard]] std::shared_ptr<row> make_row(const key_state& key, std::int64_t e, row_state state,
-                                              const accumulator& total, std::uint32_t revision) const;
+                                              const accumulator& total, std::uint32_t revision);
   void score(std::vector<std::unique_ptr<detector>>& models, row& r) const;
   void ensure_models(key_state& key) const;
   [[nodiscard]] bool changed(key_state& key, std::int64_t e, const row_ptr& r);
   void fold_cell(key_state& key, std::int64_t s, byte_writer& log);
-  void seal_window(std::int64_t s, std::vector<row_ptr>& rows);
+  [[nodiscard]] std::vector<key_state*> take_slice(std::int64_t s);
+  /// Rows of the window that ends with `s`, and their keys. `in_slice`: the keys with panes in the slice.
+  template <class Keys>
+  void seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows, std::vector<key_state*>& of);
   void window_done(key_state& key, std::int64_t s);
+  void look_at(key_state& key);
 
   void write_row(byte_writer& out, const row& r) const;
   [[nodiscard]] std::shared_ptr<row> read_row(byte_reader& in, std::int64_t e) const;
@@ -124,12 +131,14 @@ private:
 
   const view_plan& what_;
   std::unordered_map<std::string_view, std::unique_ptr<key_state>> keys_; // views into key_state::key
-  std::map<std::int64_t, std::set<key_state*, key_order>> unsealed_;      // slice → keys with panes in it
+  std::map<std::int64_t, std::vector<key_state*>> unsealed_;              // slice → keys with panes in it
   std::set<key_state*, key_order> live_;                                  // sliding: keys with sealed slices
-  std::set<key_state*> unused_;                                           // maybe without anything left
+  std::vector<key_state*> unused_;                                        // maybe without anything left
   std::map<std::int64_t, std::vector<row_ptr>> rows_;                     // sealed and retained, by end slice
   event_time trimmed_ = time_min;
-  bool fresh_ = true; // no record recovered yet
+  accumulator total_;        // scratch
+  std::vector<value> slots_; // scratch
+  bool fresh_ = true;        // no record recovered yet
   bool in_head_ = false, skip_head_ = false;
 };
 
