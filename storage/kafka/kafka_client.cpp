@@ -21,9 +21,21 @@ struct kafka_client_callbacks {
     std::lock_guard lock{c.mutex_};
     if (number == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
         (number == RD_KAFKA_RESP_ERR__SSL && is_tls_refusal(plain)))
-      c.refused_ = std::move(plain);
+      c.refused_ = plain + advice(number, c.scram_);
     else if (number != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && number != RD_KAFKA_RESP_ERR__FATAL)
-      c.unreachable_ = std::move(plain);
+      c.unreachable_ = c.last_fault_ = std::move(plain);
+  }
+
+  /// Old versions send their nonce twice, and newer brokers refuse that as they refuse a wrong password
+  /// (librdkafka #4895).
+  static std::string advice(int number, bool scram) {
+    constexpr int mended = 0x02060100;
+    if (number == RD_KAFKA_RESP_ERR__SSL)
+      return "; check `tls`";
+    if (!scram || rd_kafka_version() >= mended)
+      return "; check `sasl`";
+    return std::string{"; check `sasl`. This program has librdkafka "} + rd_kafka_version_str() +
+           ", which can't log in by SCRAM to Kafka 4: that takes 2.6.1, or another mechanism";
   }
 
   static void throttled(rd_kafka_t*, const char*, std::int32_t, int ms, void* opaque) {
@@ -106,6 +118,8 @@ result<std::unique_ptr<kafka_client>> kafka_client::make(const kafka_client_sett
   c->owner_ = how.owner;
   c->brokers_ = joined(s.brokers);
   c->token_command_ = s.token_command;
+  auto mechanism = s.properties.find("sasl.mechanisms");
+  c->scram_ = mechanism != s.properties.end() && mechanism->second.starts_with("SCRAM");
   kafka_conf conf{rd_kafka_conf_new()};
   for (const auto& [name, value] : merged(s, how))
     TIDEMILL_CHECK(set(conf.get(), name, value));
@@ -166,6 +180,11 @@ status kafka_client::state() const {
   if (!unreachable_.empty())
     return error{errc::unavailable, "broker " + brokers_ + " is not reachable: " + unreachable_};
   return {};
+}
+
+std::string kafka_client::last_fault() const {
+  std::lock_guard lock{mutex_};
+  return last_fault_;
 }
 
 bool kafka_client::up() const {

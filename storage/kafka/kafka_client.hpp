@@ -53,6 +53,9 @@ public:
   /// broker is reachable), `refused` (authentication, TLS: no broker lets us in), `fenced`, `bug` (the
   /// library gave up). Any thread.
   [[nodiscard]] status state() const;
+  /// The newest reason why a connection failed, even if one was made since: a broker that wants another login
+  /// takes connections and closes them. Empty: none did. Any thread.
+  [[nodiscard]] std::string last_fault() const;
   /// Whether a broker answers. Any thread.
   [[nodiscard]] bool up() const;
   /// The newest delay that a broker imposed on us.
@@ -68,11 +71,12 @@ private:
   void* owner_ = nullptr;
   std::string brokers_;
   std::string token_command_;
+  bool scram_ = false; // that is how we log in
   std::atomic<int> throttle_ms_{0};
 
   mutable std::mutex mutex_;                // guards what follows
   std::map<std::thread::id, bool> answers_; // by connection
-  std::string unreachable_, refused_;
+  std::string unreachable_, refused_, last_fault_;
 };
 
 } // namespace tidemill

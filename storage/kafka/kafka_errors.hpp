@@ -15,7 +15,7 @@ namespace tidemill {
 [[nodiscard]] error kafka_error(int number, std::string_view doing);
 
 /// The library's `sasl_ssl://host:9092/bootstrap: Connect to … failed: … (after 0ms in state CONNECT)`
-/// without the address and the state.
+/// without the address and the state, and with our settings' names.
 [[nodiscard]] std::string plain_reason(std::string_view reason);
 
 /// Whether a failed handshake is the fault of settings (an unknown certificate, say) and not of a connection

@@ -156,8 +156,11 @@ result<std::string> cluster_id(kafka_client& client, milliseconds wait) {
       return now.error(); // at once: waiting doesn't help
     if (std::chrono::steady_clock::now() < until)
       continue;
-    return now ? error{errc::unavailable, "broker " + client.brokers() + " does not answer yet"}
-               : now.error();
+    if (!now)
+      return now.error();
+    auto why = client.last_fault();
+    return error{errc::unavailable,
+                 "broker " + client.brokers() + " does not answer yet" + (why.empty() ? why : ": " + why)};
   }
 }
 

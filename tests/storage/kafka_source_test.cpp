@@ -133,6 +133,10 @@ TEST_CASE("the library's reasons are shown without address and state") {
   CHECK(plain_reason("GroupCoordinator: h:1: Connect failed (after 0ms in state CONNECT)") ==
         "Connect failed");
   CHECK(plain_reason("Subscribed topic not available: a") == "Subscribed topic not available: a");
+  CHECK(plain_reason(
+            "h:1/bootstrap: Disconnected: verify that security.protocol is correctly configured, broker "
+            "might require SASL authentication (after 5ms in state UP)") ==
+        "Disconnected; if it stays so, check `tls` and `sasl`");
   CHECK(is_tls_refusal("SSL handshake failed: certificate verify failed"));
   CHECK_FALSE(
       is_tls_refusal("SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?"));
