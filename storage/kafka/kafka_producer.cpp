@@ -89,7 +89,7 @@ public:
     }
     TIDEMILL_TRY(auto scout, kafka_client::make(s_.client, scout_setup()));
     TIDEMILL_TRY(auto topic, ask_topic(*scout, s_.topic, s_.patience));
-    TIDEMILL_TRY(auto note, read_note(*scout, topic.partitions));
+    TIDEMILL_TRY(auto note, read_note(*scout, topic.partitions, pending_transactions::ignore));
     return note ? note->body : std::string{};
   }
 
@@ -164,9 +164,10 @@ private:
     }
   }
 
-  result<std::optional<sink_note>> read_note(kafka_client& client, std::size_t partitions) {
+  result<std::optional<sink_note>> read_note(kafka_client& client, std::size_t partitions,
+                                             pending_transactions pending = pending_transactions::wait) {
     TIDEMILL_TRY(auto texts, read_metadata(client, writer_, s_.topic, std::min(partitions, most_note_texts),
-                                           s_.patience));
+                                           pending, s_.patience));
     auto note = decode_note(texts);
     if (!note)
       return note.error().in("group " + writer_);

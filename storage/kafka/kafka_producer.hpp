@@ -56,7 +56,8 @@ public:
   /// `ready` finds out.
   status commit(const std::string& body);
 
-  /// The body committed last by anybody, without taking anyone's place; empty: none.
+  /// The body committed last by anybody, without taking anyone's place; empty: none. Before `ready`, what a
+  /// transaction under way brings is not waited for.
   [[nodiscard]] result<std::string> peek();
   /// Shows all committed records of the topic, as they are now. Requires `ready`.
   status read_all(const std::function<void(const read_back&)>& visit);

@@ -171,6 +171,7 @@ result<sink_topic> ask_topic(kafka_client& client, const std::string& topic,
 
 result<std::vector<std::string>> read_metadata(kafka_client& client, const std::string& group,
                                                const std::string& topic, std::size_t partitions,
+                                               pending_transactions pending,
                                                std::chrono::milliseconds patience) {
   auto doing = "reading the progress of group " + group;
   auto end = clock::now() + patience;
@@ -182,14 +183,15 @@ result<std::vector<std::string>> read_metadata(kafka_client& client, const std::
       request{rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), wanted.get())};
   for (;;) {
     auto options = options_for(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, end);
-    kafka_failure{rd_kafka_AdminOptions_set_require_stable_offsets(options.get(), 1)};
+    kafka_failure{rd_kafka_AdminOptions_set_require_stable_offsets(
+        options.get(), pending == pending_transactions::wait ? 1 : 0)};
     kafka_queue queue{rd_kafka_queue_new(client.handle())};
     auto* one = request.get();
     rd_kafka_ListConsumerGroupOffsets(client.handle(), &one, 1, options.get(), queue.get());
     TIDEMILL_TRY(auto answer, answer_of(client, queue.get(), end, doing));
     std::vector<std::string> texts(partitions);
-    TIDEMILL_TRY(auto pending, take_texts(answer.get(), doing, texts));
-    if (!pending)
+    TIDEMILL_TRY(auto changing, take_texts(answer.get(), doing, texts));
+    if (!changing)
       return texts;
     if (clock::now() >= end)
       return error{errc::unavailable, doing + ": a transaction is still under way"};

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,9 +27,12 @@ struct sink_topic {
                                            std::chrono::milliseconds patience);
 
 /// The metadata that a group has committed for the first `partitions` partitions of a topic, empty where
-/// there is none. Transactions under way are waited for. Errors: as above.
+/// there is none. Transactions that may still change it are waited for, or passed over: one that a process
+/// left open when it died ends by its timeout, or when its successor takes over. Errors: as above.
+enum class pending_transactions : std::uint8_t { wait, ignore };
 [[nodiscard]] result<std::vector<std::string>> read_metadata(kafka_client& client, const std::string& group,
                                                              const std::string& topic, std::size_t partitions,
+                                                             pending_transactions pending,
                                                              std::chrono::milliseconds patience);
 /// Commits texts as the metadata of a group without members, outside of a transaction. Errors: as above.
 status write_metadata(kafka_client& client, const std::string& group, const std::string& topic,
