@@ -853,6 +853,8 @@ progress platform::now() const {
       p.lag += b->lag;
       p.watermark = std::min(p.watermark, b->watermark_time());
     }
+  if (p.watermark == time_max && !impl_->running)
+    p.watermark = time_min; // no partition is known yet
   for (const auto& [place, text] : impl_->boards->problems())
     p.problems.push_back(place + ": " + text);
   return p;
