@@ -112,3 +112,34 @@ TEST_CASE("addresses, topics, patterns and times are checked") {
   CHECK_THAT(topics("['a b']"), Catch::Contains("a topic can't have this name"));
   CHECK_THAT(topics("[a, a]"), Catch::Contains("named twice"));
 }
+
+namespace {
+
+std::string sink(const std::string& more) {
+  auto all = faults("pipeline: p\nsources:\n  k: {type: generate, time: {field: ts}}\nsinks:\n"
+                    "  s: {type: kafka, brokers: 'localhost:9092', from: k, " +
+                    more + "}\n");
+  auto place = all.find("sinks.s");
+  return place == std::string::npos ? all : all.substr(place);
+}
+
+} // namespace
+
+TEST_CASE("a Kafka sink needs a topic; the rest has defaults") {
+  CHECK_THAT(sink("key: user"), Catch::Contains("topic"));
+  CHECK(sink("topic: out") == "");
+  CHECK(sink("topic: out, delivery: at_least_once, headers: {origin: shop}, linger: 0s, compression: none") ==
+        "");
+}
+
+TEST_CASE("what a Kafka sink can't keep is refused") {
+  CHECK_THAT(sink("topic: 'a b'"), Catch::Contains("a topic can't have this name"));
+  CHECK_THAT(sink("topic: '^a'"), Catch::Contains("a topic can't have this name"));
+  CHECK_THAT(sink("topic: out, linger: 2s"), Catch::Contains("linger must be 0s … 1s"));
+  CHECK_THAT(sink("topic: out, buffer: 10KiB"), Catch::Contains("buffer must be 1 MiB … 1 GiB"));
+  CHECK_THAT(sink("topic: out, headers: {tidemill-id: x}"), Catch::Contains("choose another name"));
+  CHECK_THAT(sink("topic: out, client: {acks: 1}"),
+             Catch::Contains("records could be lost, doubled or reordered"));
+  CHECK_THAT(sink("topic: out, partitioner: round_robin"), Catch::Contains("murmur2_random"));
+  CHECK_THAT(sink("topic: out, bootstrap_servers: x"), Catch::Contains("did you mean \"brokers\"?"));
+}

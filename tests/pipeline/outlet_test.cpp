@@ -143,6 +143,34 @@ TEST_CASE("a key is compiled for each stream; views and side outputs have none")
       "sink of their own, without `key`\n");
 }
 
+TEST_CASE("a sink is fed by what it is and what it names") {
+  auto fed = [](const std::string& type, std::vector<std::string> from, const char* mode,
+                std::string* why = nullptr) {
+    auto d = definition_with({{{"from", texts_option(std::move(from))}, {"mode", text_option(mode)}}});
+    d.sinks.front().type = type;
+    std::string told;
+    auto p = compiled(d, told);
+    if (why != nullptr)
+      *why = told;
+    return p ? std::optional{p->sinks.front().feed} : std::nullopt;
+  };
+  CHECK(fed("file", {"hits", "v.late"}, "changelog") == sink_feed::events);
+  CHECK(fed("kafka", {"hits", "others"}, "changelog") == sink_feed::events);
+  CHECK(fed("file", {"v"}, "changelog") == sink_feed::sealed_rows);
+  CHECK(fed("kafka", {"v"}, "append") == sink_feed::sealed_rows);
+  CHECK(fed("kafka", {"v"}, "changelog") == sink_feed::changes);
+  CHECK(fed("redis", {"v"}, "changelog") == sink_feed::changes);
+  std::string why;
+  CHECK_FALSE(fed("redis", {"hits"}, "changelog", &why));
+  CHECK(why == "sinks.out0.from: redis takes views, \"hits\" is a stream | \n");
+  CHECK_FALSE(fed("kafka", {"v", "hits"}, "changelog", &why));
+  CHECK(
+      why ==
+      "sinks.out0.from: a topic takes one view, or streams | give each view a topic and a sink of its own\n");
+  CHECK_FALSE(fed("kafka", {"hits"}, "append", &why));
+  CHECK(why == "sinks.out0.mode: mode is for views; streams are always appended | remove `mode`\n");
+}
+
 TEST_CASE("a dead letter keeps key, headers, arrival and bytes of its record") {
   std::string told;
   auto p = compiled(definition_with({}), told);
