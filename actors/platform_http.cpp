@@ -1,0 +1,79 @@
+// What the HTTP server asks a platform for.
+#include "actors/platform_impl.hpp"
+
+#include "actors/status.hpp"
+#include "http/spec.hpp"
+#include "pipeline/row_filter.hpp"
+
+namespace tidemill {
+
+status platform::impl::start_http() {
+  if (!all->written.serve.has("http") || server)
+    return {};
+  TIDEMILL_TRY(auto listening, http_server::listen(serve_settings(all->written.serve)));
+  std::lock_guard lock{mutex};
+  server = std::move(listening);
+  serve();
+  return {};
+}
+
+void platform::impl::serve() {
+  server_content content;
+  content.pipeline = all->written.name;
+  for (const auto& v : views)
+    content.views.push_back({v.plan->schema, v.cell, [schema = v.plan->schema](std::string_view where) {
+                               return compile_row_filter(*schema, where);
+                             }});
+  for (std::size_t s = 0; s < all->sources.size(); ++s) {
+    if (all->sources[s].settings.type != "http")
+      continue;
+    served_source source;
+    source.name = all->sources[s].name;
+    source.max_body =
+        static_cast<std::size_t>(all->sources[s].settings.settings.integer("max_body", 16 << 20));
+    source.append = [this, s, one_at_a_time = std::make_shared<std::mutex>()](
+                        const std::vector<std::string_view>& records) -> result<ingest_receipt> {
+      if (!boards->sources[s]->known.load(std::memory_order_acquire))
+        return error{errc::unavailable, "the pipeline is starting, or this process is a standby"};
+      const auto& log = ingests[s];
+      const auto& route = routes[s];
+      std::vector<ingest_log::incoming> incoming;
+      {
+        std::lock_guard lock{*one_at_a_time}; // a route keeps buffers
+        for (auto bytes : records)
+          incoming.push_back({route ? route({bytes, 0, 1, std::nullopt}, nullptr) : partition_id{0}, bytes});
+      }
+      TIDEMILL_TRY(auto ranges, log->append(wall_now(), incoming));
+      ingest_receipt receipt;
+      receipt.count = records.size();
+      for (const auto& r : ranges)
+        receipt.ranges.push_back({to_index(r.partition), {r.begin, r.end}});
+      return receipt;
+    };
+    content.sources.push_back(std::move(source));
+  }
+  content.pipeline_json = [this] {
+    return tidemill::pipeline_json(all->written.name, *boards, events_per_second);
+  };
+  content.dead_letters_json = [this](std::string_view stream, std::size_t limit) {
+    std::string out = "{\"dead_letters\":[";
+    auto first = true;
+    if (data_open)
+      for (const auto& json : dead_letters->newest(stream, limit)) {
+        out += first ? "" : ",";
+        first = false;
+        out += json;
+      }
+    return out + "]}\n";
+  };
+  content.metrics = [this] { return metrics_text(all->written.name, *boards, server->count()); };
+  content.not_ready = [this] {
+    auto why = tidemill::not_ready(*boards);
+    if (data_open && !data->holds())
+      why.push_back("this process was paused: whether it still holds its data folder is being looked at");
+    return why;
+  };
+  server->serve(std::move(content));
+}
+
+} // namespace tidemill

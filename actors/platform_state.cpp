@@ -1,0 +1,166 @@
+// From a data folder to open sources.
+#include "actors/platform_impl.hpp"
+
+#include "actors/state_check.hpp"
+#include "storage/disk_file.hpp"
+
+#include <cstdlib>
+#include <set>
+
+namespace tidemill {
+
+/// Takes the data folder, unless another process holds it: then we are its standby.
+status platform::impl::join_data() {
+  lease_settings lease;
+  lease.term = milliseconds_of(engine().time("lease", lease.term));
+  auto joined = data_candidate::join(settings.data, wall_now(), lease);
+  if (!joined && joined.error().code() == errc::io)
+    return error{errc::io, joined.error().text() + "; choose another folder with --data"};
+  TIDEMILL_TRY(candidate, std::move(joined));
+  TIDEMILL_TRY(data, candidate->try_take());
+  return {};
+}
+
+/// Until the folder is ours. What fails meanwhile is shown and tried again.
+status platform::impl::stand_by(const std::stop_token& stop) {
+  const auto every = std::clamp(milliseconds_of(engine().time("lease", std::chrono::seconds{5})) / 8,
+                                std::chrono::milliseconds{10}, std::chrono::milliseconds{250});
+  while (!data) {
+    boards->problem("standby", "this process is the standby of " + candidate->holder() + ", which holds " +
+                                   settings.data.string());
+    enter(phase::waiting);
+    for (auto until = std::chrono::steady_clock::now() + every;
+         std::chrono::steady_clock::now() < until && !stop.stop_requested();)
+      std::this_thread::sleep_for(std::min(every, std::chrono::milliseconds{20}));
+    if (stop.stop_requested())
+      return error{errc::unavailable, "stopped while it was a standby"};
+    auto taken = candidate->try_take();
+    if (!taken && taken.error().code() != errc::io && taken.error().code() != errc::full)
+      return taken.error();
+    boards->problem(settings.data.string(), taken ? "" : taken.error().text());
+    if (taken)
+      data = std::move(*taken);
+  }
+  boards->problem("standby", "");
+  return {};
+}
+
+status platform::impl::open_data() {
+  candidate.reset();
+  data->on_lost([this](const std::string& why) { fail(why); });
+  TIDEMILL_TRY(auto folder, data->subfolder("checkpoints"));
+  TIDEMILL_TRY(checkpoints, checkpoint_store::open(folder));
+  auto report = check_state(*all, data->path(), *checkpoints);
+  if (!report.lost.empty() && !settings.accept_loss) {
+    std::string text = "the data folder " + data->path().string() + " holds state of another definition:";
+    for (const auto& l : report.lost)
+      text += "\n  " + l;
+    return error{errc::mismatch,
+                 text + "\nrun with --accept-loss to go on without it, or with another --data folder"};
+  }
+  for (const auto& stale : report.stale) {
+    std::error_code ignored;
+    std::filesystem::remove_all(stale, ignored);
+  }
+  TIDEMILL_TRY(auto letters, data->subfolder("dead_letters"));
+  TIDEMILL_TRY(dead_letters, dead_letter_log::open(letters));
+  tables = std::make_unique<table_shelf>(*all, base_folder(all->written), data->path());
+  data_open = true;
+  return {};
+}
+
+/// Waits for what the source needs, however long that takes, and says so meanwhile.
+status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
+  const auto& source = all->sources[s];
+  const auto place = "sources." + source.name;
+  auto& shown = *boards->sources[s];
+  TIDEMILL_TRY(auto made, make_source(source, {all->written.name, base_folder(all->written), *data}));
+  for (auto tries = 0;; ++tries) {
+    auto there = made.source->open(std::chrono::milliseconds{500});
+    if (there)
+      break;
+    if (there.error().code() != errc::unavailable)
+      return there.error().in(place);
+    boards->problem(place, there.error().text());
+    if (tries >= 1)
+      enter(phase::waiting);
+    for (int i = 0; i < 10 && !stop.stop_requested(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    if (stop.stop_requested())
+      return error{errc::unavailable, "stopped while it waited for " + place};
+  }
+  boards->problem(place, "");
+  for (std::uint32_t p = 0; p < made.source->partitions(); ++p) {
+    shown.partitions.push_back(std::make_unique<partition_board>());
+    if (made.source->assigns())
+      shown.partitions[p]->assigned = false;
+    else
+      shown.partitions[p]->start = made.source->start(static_cast<partition_id>(p));
+    std::vector<std::string> warnings;
+    TIDEMILL_TRY(auto saved, checkpoints->load(checkpoint_key(source.name, p), warnings));
+    auto identity = made.source->identity(static_cast<partition_id>(p));
+    if (saved && saved->source != identity)
+      return error{errc::mismatch, place + ": the checkpoint in " + data->path().string() +
+                                       " belongs to another input (" + saved->source + ", now " + identity +
+                                       "); use another --data folder"};
+  }
+  opened[s] = std::move(made.source);
+  ingests[s] = std::move(made.ingest);
+  routes[s] = std::move(made.partition_by);
+  shown.known.store(true, std::memory_order_release);
+  return {};
+}
+
+status platform::impl::open_sources(const std::stop_token& stop) {
+  std::uint32_t base = 0;
+  TIDEMILL_TRY(auto sources_folder, data->subfolder("sources"));
+  for (std::size_t s = 0; s < all->sources.size(); ++s) {
+    TIDEMILL_CHECK(open_source(s, stop));
+    numbered.push_back({all->sources[s].name, base, opened[s]->partitions()});
+    base += opened[s]->partitions();
+  }
+  return {};
+}
+
+/// The incarnation of what is published: higher than any before, as far as anybody remembers.
+status platform::impl::choose_epoch() {
+  auto path = data->path() / "EPOCH";
+  std::uint64_t last = 0;
+  if (auto text = read_file(path, 64))
+    last = std::strtoull(text->c_str(), nullptr, 10);
+  for (const auto& s : all->sinks) {
+    auto mirror = s.feed == sink_feed::changes ? make_mirror(s, *all) : error{};
+    for (const auto& v : views) {
+      if (!mirror || std::ranges::find(s.views, v.plan->name) == s.views.end())
+        continue;
+      auto stored = (*mirror)->stored_epoch(*v.plan->schema);
+      if (!stored)
+        break; // away: it will refuse us if it has seen a newer epoch
+      last = std::max(last, *stored);
+    }
+  }
+  auto seconds = static_cast<std::uint64_t>(wall_now().time_since_epoch() / std::chrono::seconds{1});
+  epoch = std::max(last, seconds) + 1;
+  return replace_file(path, std::to_string(epoch) + "\n");
+}
+
+void platform::impl::tables_needed(const std::string& key, const std::vector<std::string>& versions) {
+  auto& [saves, needed] = needed_tables[key];
+  ++saves;
+  needed = versions;
+  std::size_t keys = 0;
+  for (const auto& workers : worker_of)
+    keys += workers.size();
+  // Checkpoints of an earlier process may rely on versions that only their journal names.
+  auto all_saved_twice =
+      needed_tables.size() == keys &&
+      std::ranges::all_of(needed_tables, [](const auto& k) { return k.second.first >= 2; });
+  if (!all_saved_twice)
+    return;
+  std::set<std::string> used;
+  for (const auto& [k, n] : needed_tables)
+    used.insert(n.second.begin(), n.second.end());
+  tables->keep_only(used);
+}
+
+} // namespace tidemill
