@@ -33,9 +33,70 @@ std::vector<published_row> merged(const std::vector<published_row>& old, std::ve
 }
 
 const published_row* find(const row_block& block, const row& r) {
+  if (earlier(*block.rows.back().data, r))
+    return nullptr;
   auto it = std::ranges::lower_bound(block.rows, r, earlier,
                                      [](const published_row& p) -> const row& { return *p.data; });
   return it != block.rows.end() && identity(*it->data) == identity(r) ? &*it : nullptr;
+}
+
+/// A row's place in the order, as far as it can be told without looking at the row.
+struct sort_key {
+  event_time end, start;
+  std::uint64_t head; // eight bytes of the key, behind those that all keys have in common
+  const row_ptr* of;
+};
+
+std::uint64_t eight_bytes(std::string_view key) {
+  std::uint64_t head = 0;
+  for (std::size_t i = 0; i < 8; ++i)
+    head = head << 8 | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0u);
+  return head;
+}
+
+/// The rows whose windows ended after `trimmed`, in order; of several versions of a row the last one.
+///
+/// The rows of a whole view lie all over the memory: each is looked at as seldom as possible.
+std::vector<const row_ptr*> in_order(std::span<const row_ptr> rows, event_time trimmed) {
+  std::vector<const row_ptr*> out;
+  out.reserve(rows.size());
+  auto ordered = true;
+  auto common = std::string_view::npos;
+  for (const auto& r : rows) {
+    if (r->window_end <= trimmed)
+      continue;
+    if (!out.empty()) {
+      const auto& before = **out.back();
+      ordered = ordered && earlier(before, *r);
+      auto both = std::min({common, before.key.size(), r->key.size()});
+      common = static_cast<std::size_t>(std::mismatch(r->key.begin(),
+                                                      r->key.begin() + static_cast<std::ptrdiff_t>(both),
+                                                      before.key.begin())
+                                            .first -
+                                        r->key.begin());
+    }
+    out.push_back(&r);
+  }
+  if (ordered)
+    return out;
+  std::vector<sort_key> keys;
+  keys.reserve(out.size());
+  for (const auto* r : out)
+    keys.push_back(
+        {(*r)->window_end, (*r)->window_start, eight_bytes(std::string_view{(*r)->key}.substr(common)), r});
+  std::ranges::sort(keys, [](const sort_key& a, const sort_key& b) {
+    if (auto known = std::tie(a.end, a.start, a.head) <=> std::tie(b.end, b.start, b.head); known != 0)
+      return known < 0;
+    auto by_key = (*a.of)->key.compare((*b.of)->key);
+    return by_key != 0 ? by_key < 0 : a.of < b.of;
+  });
+  out.clear();
+  for (const auto& k : keys)
+    if (!out.empty() && identity(**out.back()) == identity(**k.of))
+      out.back() = k.of;
+    else
+      out.push_back(k.of);
+  return out;
 }
 
 void append_blocks(std::vector<std::shared_ptr<const row_block>>& out, std::vector<published_row> rows) {
@@ -85,37 +146,31 @@ publication::publication(std::shared_ptr<const view_schema> schema, std::uint64_
   current_ = std::move(first);
 }
 
-published_row publication::publish(view_snapshot& next, const row_ptr& r) const {
-  return {r, ++next.offset, false, std::make_shared<const std::string>(to_json(*next.schema, *r))};
-}
-
-void publication::put_rows(view_snapshot& next, std::vector<row_ptr> rows) const {
-  std::erase_if(rows, [&](const row_ptr& r) { return r->window_end <= next.trimmed; });
-  std::ranges::stable_sort(rows, [](const row_ptr& a, const row_ptr& b) { return earlier(*a, *b); });
-  // Of several versions of one row in a tick the last counts.
-  std::vector<row_ptr> last;
-  for (auto& r : rows)
-    if (!last.empty() && identity(*last.back()) == identity(*r))
-      last.back() = std::move(r);
-    else
-      last.push_back(std::move(r));
+void publication::put_rows(view_snapshot& next, std::span<const row_ptr> rows) const {
+  auto order = in_order(rows, next.trimmed);
+  auto made_ahead = order.size() <= most_made_ahead;
+  auto publish = [&](const row_ptr& r) {
+    return published_row{r, ++next.offset, false,
+                         made_ahead ? std::make_shared<const std::string>(to_json(*next.schema, *r))
+                                    : nullptr};
+  };
   std::vector<std::shared_ptr<const row_block>> blocks;
-  auto r = last.begin();
+  auto r = order.begin();
   for (std::size_t b = 0; b < next.blocks.size(); ++b) {
     const auto& block = next.blocks[b];
     auto is_last = b + 1 == next.blocks.size();
     std::vector<published_row> fresh;
-    for (; r != last.end() && (is_last || earlier(**r, *next.blocks[b + 1]->rows.front().data)); ++r)
-      if (const auto* old = find(*block, **r); old == nullptr || old->removed || *old->data != **r)
-        fresh.push_back(publish(next, *r));
+    for (; r != order.end() && (is_last || earlier(***r, *next.blocks[b + 1]->rows.front().data)); ++r)
+      if (const auto* old = find(*block, ***r); old == nullptr || old->removed || *old->data != ***r)
+        fresh.push_back(publish(**r));
     if (fresh.empty())
       blocks.push_back(block);
     else
       append_blocks(blocks, merged(block->rows, std::move(fresh)));
   }
   std::vector<published_row> fresh;
-  for (; r != last.end(); ++r) // only without any block
-    fresh.push_back(publish(next, *r));
+  for (; r != order.end(); ++r) // only without any block
+    fresh.push_back(publish(**r));
   append_blocks(blocks, std::move(fresh));
   next.blocks = std::move(blocks);
 }
@@ -133,7 +188,7 @@ const snapshot_ptr& publication::apply(const tick& t) {
 
 const snapshot_ptr& publication::reset(const tick& t) {
   auto next = std::make_shared<view_snapshot>(*current_);
-  std::vector<row_ptr> wanted = t.put;
+  std::vector<row_ptr> wanted{t.put.begin(), t.put.end()};
   std::ranges::sort(wanted, [](const row_ptr& a, const row_ptr& b) { return earlier(*a, *b); });
   for (auto& block : next->blocks) {
     auto gone = [&](const published_row& r) {

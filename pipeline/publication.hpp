@@ -3,6 +3,7 @@
 #include "event/rows.hpp"
 
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace tidemill {
@@ -12,19 +13,23 @@ namespace tidemill {
 /// Rows lie in blocks in the order (window_end, window_start, key); a tick replaces the blocks it touches,
 /// all others are shared with older snapshots. So readers need no lock, and "changed since" costs the changed
 /// blocks.
+///
+/// The JSON of rows is made ahead, once for all readers, unless a tick brings very many: a view that was read
+/// back, say. Then most of them are never looked at, and readers make what they need.
 class publication {
 public:
   static constexpr std::size_t block_rows = 256;
+  static constexpr std::size_t most_made_ahead = 20'000; ///< rows of a tick
 
   publication(std::shared_ptr<const view_schema> schema, std::uint64_t epoch, std::size_t partitions);
 
   /// What one tick changes.
   struct tick {
-    std::vector<row_ptr> put;
+    std::span<const row_ptr> put{}; ///< in any order; of several versions of one row the last counts
     event_time trim = time_min;
     event_time watermark = time_min;
-    std::vector<offset> prefix;
-    std::vector<partial_reason> partial;
+    std::vector<offset> prefix{};
+    std::vector<partial_reason> partial{};
   };
   /// Applies a tick; the changes of one tick become visible together. Rows equal to the published ones change
   /// nothing.
@@ -37,8 +42,7 @@ public:
   [[nodiscard]] const snapshot_ptr& current() const noexcept { return current_; }
 
 private:
-  void put_rows(view_snapshot& next, std::vector<row_ptr> rows) const;
-  [[nodiscard]] published_row publish(view_snapshot& next, const row_ptr& r) const;
+  void put_rows(view_snapshot& next, std::span<const row_ptr> rows) const;
 
   snapshot_ptr current_;
 };

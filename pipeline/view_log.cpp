@@ -192,11 +192,13 @@ bool view_state::recover_sealed(byte_reader& in) {
     auto r = read_row(in, s);
     if (!r)
       return false;
-    auto& k = key(r->key);
-    ensure_models(k);
-    auto learned = *r; // scoring again brings the models where they were
-    score(k.models, learned);
-    window_done(k, s);
+    if (sliding() || !what_.scores.empty()) { // else nothing of the key outlives its window
+      auto& k = key(r->key);
+      ensure_models(k);
+      auto learned = *r; // scoring again brings the models where they were
+      score(k.models, learned);
+      window_done(k, s);
+    }
     rows.push_back(std::move(r));
   }
   if (!rows.empty())

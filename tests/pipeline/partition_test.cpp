@@ -276,6 +276,7 @@ TEST_CASE("a publication keeps rows in order, shares what didn't change and trim
   std::map<std::pair<std::int64_t, std::string>, std::int64_t> model;
   for (int tick = 0; tick < 60; ++tick) {
     publication::tick t;
+    std::vector<row_ptr> put;
     for (int i = 0; i < 40; ++i) {
       auto end = static_cast<std::int64_t>(tick / 4 + random() % 5);
       auto r = std::make_shared<row>();
@@ -285,8 +286,9 @@ TEST_CASE("a publication keeps rows in order, shares what didn't change and trim
       auto n = static_cast<std::int64_t>(random() % 3);
       r->columns = {value{n}};
       model[{end, r->key}] = n;
-      t.put.push_back(r);
+      put.push_back(r);
     }
+    t.put = put;
     t.trim = event_time{seconds{tick / 4 - 6}};
     std::erase_if(model, [&](const auto& m) { return m.first.first <= tick / 4 - 6; });
     auto before = rows.current();

@@ -193,10 +193,10 @@ void recovery_world::start_view(std::size_t v) {
   if (first)
     publications_[v] =
         std::make_unique<publication>(plan_->sources[0].views[v].schema, s.incarnation, partitions);
-  publication::tick t;
+  std::vector<row_ptr> sealed;
   for (const auto& [end, rows] : s.state->sealed_after(time_min))
-    t.put.insert(t.put.end(), rows.begin(), rows.end());
-  publications_[v]->apply(t);
+    sealed.insert(sealed.end(), rows.begin(), rows.end());
+  publications_[v]->apply({.put = sealed});
   for (std::size_t p = 0; p < partitions; ++p)
     if (workers_[p].state) {
       std::erase_if(workers_[p].hellos, [&](const auto& h) { return h.first == v; });
