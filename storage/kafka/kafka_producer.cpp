@@ -83,13 +83,14 @@ public:
     if (final_)
       return *final_;
     if (client_) {
-      TIDEMILL_TRY(auto note, read_note(*client_, topic_.partitions));
+      TIDEMILL_TRY(auto note, read_note(*notes_, topic_.partitions));
       TIDEMILL_CHECK(still_ours(note));
       return note ? note->body : std::string{};
     }
-    TIDEMILL_TRY(auto scout, kafka_client::make(s_.client, scout_setup()));
+    TIDEMILL_TRY(auto scout,
+                 kafka_client::make(s_.client, notes_setup(writer_, pending_transactions::ignore)));
     TIDEMILL_TRY(auto topic, ask_topic(*scout, s_.topic, s_.patience));
-    TIDEMILL_TRY(auto note, read_note(*scout, topic.partitions, pending_transactions::ignore));
+    TIDEMILL_TRY(auto note, read_note(*scout, topic.partitions));
     return note ? note->body : std::string{};
   }
 
@@ -105,10 +106,10 @@ public:
 private:
   /// A writer that has lost its client looks whether another has taken its place before it takes it back.
   status open() {
-    TIDEMILL_TRY(auto scout, kafka_client::make(s_.client, scout_setup()));
-    TIDEMILL_TRY(topic_, ask_topic(*scout, s_.topic, s_.patience));
+    TIDEMILL_TRY(auto notes, kafka_client::make(s_.client, notes_setup(writer_, pending_transactions::wait)));
+    TIDEMILL_TRY(topic_, ask_topic(*notes, s_.topic, s_.patience));
     if (claimed_) {
-      TIDEMILL_TRY(auto note, read_note(*scout, topic_.partitions));
+      TIDEMILL_TRY(auto note, read_note(*notes, topic_.partitions));
       TIDEMILL_CHECK(still_ours(note));
     }
     undelivered_.reset();
@@ -117,7 +118,7 @@ private:
                  kafka_client::make(s_.client, writer_setup(s_, topic_, this, &impl::delivered)));
     if (exact_)
       TIDEMILL_CHECK(take_over(*client));
-    TIDEMILL_TRY(auto note, read_note(*client, topic_.partitions));
+    TIDEMILL_TRY(auto note, read_note(*notes, topic_.partitions));
     if (!note && recover_) {
       TIDEMILL_TRY(note, find_note(*client, s_, topic_.partitions));
     }
@@ -126,6 +127,7 @@ private:
     if (!handle_)
       return kafka_error(rd_kafka_last_error(), "topic " + s_.topic);
     client_ = std::move(client);
+    notes_ = std::move(notes);
     // Without a note the topic or the group was deleted; what we remember is still true of the source.
     if (note)
       stored_ = std::move(note->body);
@@ -164,10 +166,9 @@ private:
     }
   }
 
-  result<std::optional<sink_note>> read_note(kafka_client& client, std::size_t partitions,
-                                             pending_transactions pending = pending_transactions::wait) {
-    TIDEMILL_TRY(auto texts, read_metadata(client, writer_, s_.topic, std::min(partitions, most_note_texts),
-                                           pending, s_.patience));
+  result<std::optional<sink_note>> read_note(kafka_client& notes, std::size_t partitions) {
+    TIDEMILL_TRY(auto texts,
+                 read_metadata(notes, writer_, s_.topic, std::min(partitions, most_note_texts), s_.patience));
     auto note = decode_note(texts);
     if (!note)
       return note.error().in("group " + writer_);
@@ -233,7 +234,7 @@ private:
     TIDEMILL_CHECK(look_at_reports());
     if (number != RD_KAFKA_RESP_ERR_NO_ERROR)
       return slow();
-    TIDEMILL_CHECK(write_metadata(*client_, writer_, s_.topic, encode_note(next), s_.patience));
+    TIDEMILL_CHECK(write_metadata(*notes_, writer_, s_.topic, encode_note(next), s_.patience));
     stored_ = next.body;
     sequence_ = next.sequence;
     return {};
@@ -300,6 +301,7 @@ private:
     }
     handle_.reset();
     client_.reset();
+    notes_.reset();
     in_transaction_ = committing_ = void_ = held_.full = false;
   }
 
@@ -350,6 +352,7 @@ private:
   sink_note pending_;
   held_record held_;
   int reported_ = 0;
+  std::unique_ptr<kafka_client> notes_;  // reads the progress
   std::unique_ptr<kafka_client> client_; // its callbacks use what stands above
   kafka_topic handle_;                   // goes before the client
 };

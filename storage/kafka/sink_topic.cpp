@@ -134,20 +134,12 @@ kafka_partitions metadata_offsets(const std::string& topic, const std::vector<st
   return out;
 }
 
-/// Texts of one group, as the first error or by partition. True: some are of a transaction under way.
-result<bool> take_texts(const rd_kafka_event_t* answer, const std::string& doing,
+/// The texts of a group's answer, by partition. True: some are of a transaction under way.
+result<bool> take_texts(const rd_kafka_topic_partition_list_t& list, const std::string& doing,
                         std::vector<std::string>& texts) {
-  std::size_t groups = 0;
-  const auto** all = rd_kafka_ListConsumerGroupOffsets_result_groups(
-      rd_kafka_event_ListConsumerGroupOffsets_result(const_cast<rd_kafka_event_t*>(answer)), &groups);
-  if (groups != 1)
-    return error{errc::unavailable, doing + ": the answer has no group"};
-  if (const auto* failed = rd_kafka_group_result_error(all[0]))
-    return error{kafka_code(rd_kafka_error_code(failed)), doing + ": " + rd_kafka_error_string(failed)};
-  const auto* list = rd_kafka_group_result_partitions(all[0]);
   auto pending = false;
-  for (int i = 0; list != nullptr && i < list->cnt; ++i) {
-    const auto& p = list->elems[i];
+  for (int i = 0; i < list.cnt; ++i) {
+    const auto& p = list.elems[i];
     if (p.err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
       pending = true;
     else if (p.err != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -160,6 +152,31 @@ result<bool> take_texts(const rd_kafka_event_t* answer, const std::string& doing
   return pending;
 }
 
+/// Nothing: not now, ask again.
+result<std::optional<std::vector<std::string>>> ask_metadata(kafka_client& group, const std::string& topic,
+                                                             std::size_t partitions,
+                                                             std::chrono::milliseconds wait,
+                                                             const std::string& doing) {
+  auto list = make_kafka_partitions(partitions);
+  for (std::size_t i = 0; i < partitions; ++i)
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), static_cast<std::int32_t>(i));
+  auto failed = rd_kafka_committed(group.handle(), list.get(), static_cast<int>(wait.count()));
+  group.serve(std::chrono::milliseconds{0});
+  std::optional<std::vector<std::string>> out;
+  if (failed == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    std::vector<std::string> texts(partitions);
+    TIDEMILL_TRY(auto pending, take_texts(*list, doing, texts));
+    if (!pending)
+      out = std::move(texts);
+    return out;
+  }
+  if (auto known = group.state(); !known && known.error().code() != errc::unavailable)
+    return known.error();
+  if (failed != RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT && kafka_code(failed) != errc::unavailable)
+    return kafka_error(failed, doing);
+  return out;
+}
+
 } // namespace
 
 result<sink_topic> ask_topic(kafka_client& client, const std::string& topic,
@@ -169,57 +186,43 @@ result<sink_topic> ask_topic(kafka_client& client, const std::string& topic,
   return sink_topic{partitions, ask_longest_batch(client, topic, end)};
 }
 
-result<std::vector<std::string>> read_metadata(kafka_client& client, const std::string& group,
+// Not by the admin interface: with requests to a coordinator the library ends the whole process if the
+// connection breaks at a bad moment (librdkafka #4605, #5040).
+kafka_client::setup notes_setup(const std::string& group, pending_transactions pending) {
+  auto wait = pending == pending_transactions::wait;
+  return {.of = kafka_client::kind::consumer,
+          .defaults = {},
+          .forced = {{"group.id", group},
+                     {"enable.auto.commit", "false"},
+                     {"isolation.level", wait ? "read_committed" : "read_uncommitted"}}};
+}
+
+result<std::vector<std::string>> read_metadata(kafka_client& group, const std::string& name,
                                                const std::string& topic, std::size_t partitions,
-                                               pending_transactions pending,
                                                std::chrono::milliseconds patience) {
-  auto doing = "reading the progress of group " + group;
-  auto end = clock::now() + patience;
-  auto wanted = make_kafka_partitions(partitions);
-  for (std::size_t i = 0; i < partitions; ++i)
-    rd_kafka_topic_partition_list_add(wanted.get(), topic.c_str(), static_cast<std::int32_t>(i));
-  std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
-                  kafka_deleter<rd_kafka_ListConsumerGroupOffsets_destroy>>
-      request{rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), wanted.get())};
-  for (;;) {
-    auto options = options_for(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, end);
-    kafka_failure{rd_kafka_AdminOptions_set_require_stable_offsets(
-        options.get(), pending == pending_transactions::wait ? 1 : 0)};
-    kafka_queue queue{rd_kafka_queue_new(client.handle())};
-    auto* one = request.get();
-    rd_kafka_ListConsumerGroupOffsets(client.handle(), &one, 1, options.get(), queue.get());
-    TIDEMILL_TRY(auto answer, answer_of(client, queue.get(), end, doing));
-    std::vector<std::string> texts(partitions);
-    TIDEMILL_TRY(auto changing, take_texts(answer.get(), doing, texts));
-    if (!changing)
-      return texts;
+  auto doing = "reading the progress of group " + name;
+  for (auto end = clock::now() + patience;;) {
+    auto wait = std::min(std::chrono::milliseconds{milliseconds_until(end)}, slice);
+    TIDEMILL_TRY(auto texts, ask_metadata(group, topic, partitions, wait, doing));
+    if (texts)
+      return std::move(*texts);
     if (clock::now() >= end)
-      return error{errc::unavailable, doing + ": a transaction is still under way"};
+      return group.up() ? error{errc::unavailable, doing + ": a transaction is still under way"}
+                        : silence(group, doing);
     std::this_thread::sleep_for(std::chrono::milliseconds{10}); // its markers are being written
   }
 }
 
-status write_metadata(kafka_client& client, const std::string& group, const std::string& topic,
+status write_metadata(kafka_client& group, const std::string& name, const std::string& topic,
                       const std::vector<std::string>& texts, std::chrono::milliseconds patience) {
-  auto doing = "committing the progress of group " + group;
+  auto doing = "committing the progress of group " + name;
   auto end = clock::now() + patience;
   auto offsets = metadata_offsets(topic, texts);
-  std::unique_ptr<rd_kafka_AlterConsumerGroupOffsets_t,
-                  kafka_deleter<rd_kafka_AlterConsumerGroupOffsets_destroy>>
-      request{rd_kafka_AlterConsumerGroupOffsets_new(group.c_str(), offsets.get())};
-  auto options = options_for(client, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, end);
-  kafka_queue queue{rd_kafka_queue_new(client.handle())};
-  auto* one = request.get();
-  rd_kafka_AlterConsumerGroupOffsets(client.handle(), &one, 1, options.get(), queue.get());
-  TIDEMILL_TRY(auto answer, answer_of(client, queue.get(), end, doing));
-  std::size_t groups = 0;
-  const auto** all = rd_kafka_AlterConsumerGroupOffsets_result_groups(
-      rd_kafka_event_AlterConsumerGroupOffsets_result(answer.get()), &groups);
-  if (groups != 1)
-    return error{errc::unavailable, doing + ": the answer has no group"};
-  if (const auto* failed = rd_kafka_group_result_error(all[0]))
-    return error{kafka_code(rd_kafka_error_code(failed)), doing + ": " + rd_kafka_error_string(failed)};
-  const auto* list = rd_kafka_group_result_partitions(all[0]);
+  kafka_queue queue{rd_kafka_queue_new(group.handle())};
+  if (auto failed = rd_kafka_commit_queue(group.handle(), offsets.get(), queue.get(), nullptr, nullptr))
+    return kafka_error(failed, doing);
+  TIDEMILL_TRY(auto answer, answer_of(group, queue.get(), end, doing));
+  const auto* list = rd_kafka_event_topic_partition_list(answer.get());
   for (int i = 0; list != nullptr && i < list->cnt; ++i)
     if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
       return kafka_error(list->elems[i].err, doing);

@@ -26,16 +26,19 @@ struct sink_topic {
 [[nodiscard]] result<sink_topic> ask_topic(kafka_client& client, const std::string& topic,
                                            std::chrono::milliseconds patience);
 
-/// The metadata that a group has committed for the first `partitions` partitions of a topic, empty where
-/// there is none. Transactions that may still change it are waited for, or passed over: one that a process
-/// left open when it died ends by its timeout, or when its successor takes over. Errors: as above.
+/// Texts about a topic, kept as the offset metadata of a group without members. `group` is a handle of
+/// `notes_setup`.
+///
+/// Transactions that may still change them are waited for, or passed over: one that a process left open when
+/// it died ends by its timeout, or when its successor takes over.
 enum class pending_transactions : std::uint8_t { wait, ignore };
-[[nodiscard]] result<std::vector<std::string>> read_metadata(kafka_client& client, const std::string& group,
+[[nodiscard]] kafka_client::setup notes_setup(const std::string& group, pending_transactions pending);
+/// Those of the first `partitions` partitions, empty where there is none. Errors: as above.
+[[nodiscard]] result<std::vector<std::string>> read_metadata(kafka_client& group, const std::string& name,
                                                              const std::string& topic, std::size_t partitions,
-                                                             pending_transactions pending,
                                                              std::chrono::milliseconds patience);
-/// Commits texts as the metadata of a group without members, outside of a transaction. Errors: as above.
-status write_metadata(kafka_client& client, const std::string& group, const std::string& topic,
+/// Outside of a transaction. Errors: as above.
+status write_metadata(kafka_client& group, const std::string& name, const std::string& topic,
                       const std::vector<std::string>& texts, std::chrono::milliseconds patience);
 
 /// The same within the open transaction of a producer. Null: done. The caller owns the error.
