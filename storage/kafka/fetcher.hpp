@@ -46,6 +46,11 @@ public:
   virtual status poll(const std::vector<partition_id>& wanted, std::size_t max_bytes,
                       std::chrono::milliseconds wait, std::vector<polled>& out) = 0;
   virtual void wake() noexcept = 0;
+  /// Whether it notices by itself that the partition's topic was exchanged under its name.
+  [[nodiscard]] virtual bool knows_topic(partition_id p) const {
+    (void)p;
+    return false;
+  }
   /// Records behind the end of the partition, as of the last answer of its broker.
   [[nodiscard]] virtual std::uint64_t lag(partition_id p) const = 0;
   [[nodiscard]] virtual std::vector<source_gauge> gauges() const { return {}; }

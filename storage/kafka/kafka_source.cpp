@@ -7,6 +7,7 @@
 #include "storage/kafka/kafka_survey.hpp"
 #include "storage/kafka/partition_numbers.hpp"
 #include "storage/kafka/resumed_reading.hpp"
+#include "storage/kafka/topic_doubt.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -18,6 +19,7 @@ namespace tidemill {
 namespace {
 
 using std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
 
 constexpr milliseconds question{2'000}; // to the cluster, while partitions come
 constexpr const char* exchanged =
@@ -84,6 +86,8 @@ private:
     bool reading = false;      // sought, and neither gone nor halted since
     std::optional<offset> end; // of the log when it was assigned; nothing after the first seek
     resumed_reading resumed;   // by the last seek
+    topic_doubt doubt;         // of what came since
+    bool sought_again = false; // in this `poll`, by ourselves
   };
 
   void apply(const std::vector<kafka_group::change>& changes, std::vector<polled>& out);
@@ -91,6 +95,8 @@ private:
   void pass_commits();
   void check(std::size_t from, std::vector<polled>& out);
   bool check(polled& what);
+  bool check_batch(record_batch_ptr& batch, polled& what);
+  bool seek_again(partition_id p, offset at, polled& what);
   [[nodiscard]] std::string name_of(partition_id p) const {
     return "partition " + std::to_string(numbers_[p].number) + " of topic " + numbers_[p].topic;
   }
@@ -103,7 +109,8 @@ private:
   std::vector<polled> said_;             // by a seek
   std::vector<topic_partition> pending_; // assigned, and nobody knows of it
   bool grown_ = false;                   // and told so
-  mutable std::mutex mutex_;             // guards the next two
+  clock::time_point polled_at_ = clock::now();
+  mutable std::mutex mutex_; // guards the next two
   std::map<partition_id, offset> committed_;
   bool awake_ = false; // `fetcher_` and `group_` are there
   std::unique_ptr<fetcher> fetcher_;
@@ -148,6 +155,7 @@ status kafka_source::seek(partition_id p, offset at, const std::optional<record_
     return {};
   }
   part.resumed = {at, before};
+  part.doubt = {};
   part.reading = true;
   return fetcher_->seek(p, numbers_[p], part.resumed.from());
 }
@@ -177,6 +185,11 @@ status kafka_source::poll(const std::vector<partition_id>& wanted, std::size_t m
   std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(reading),
                [&](partition_id p) { return to_index(p) < count_ && lanes_[to_index(p)].reading; });
   auto busy = from > before || !group;
+  auto before_that = std::exchange(polled_at_, clock::now());
+  for (auto p : reading) {
+    lanes_[to_index(p)].doubt.asked(polled_at_, before_that);
+    lanes_[to_index(p)].sought_again = false;
+  }
   auto fetched = fetcher_->poll(reading, max_bytes, busy ? milliseconds{0} : wait, out);
   check(from, out);
   if (out.size() > before)
@@ -267,36 +280,60 @@ void kafka_source::check(std::size_t from, std::vector<polled>& out) {
 
 // False: nobody needs to know.
 bool kafka_source::check(polled& what) {
-  if (auto* batch = std::get_if<record_batch_ptr>(&what)) {
-    auto p = (*batch)->partition;
-    auto& part = lanes_[to_index(p)];
-    if (!part.resumed.open())
-      return true;
-    auto at = part.resumed.from();
-    auto found = part.resumed.check(*batch);
-    if (found == resumed_reading::verdict::exchanged) {
-      fetcher_->forget(p);
-      part.reading = false;
-      what = polled_halted{p, name_of(p) + ": the record at offset " + std::to_string(at) +
-                                  " is not the one that was read there; " + exchanged};
-    }
-    return found != resumed_reading::verdict::drop;
-  }
+  if (auto* batch = std::get_if<record_batch_ptr>(&what))
+    return check_batch(*batch, what);
   if (auto* gap = std::get_if<polled_gap>(&what)) {
     auto p = gap->partition;
     auto& part = lanes_[to_index(p)];
+    if (part.sought_again)
+      return false;
     gap->wanted = std::max(gap->wanted, part.resumed.wanted());
     part.reading = part.resumed.check_gap(gap->available);
-    if (!part.reading)
-      return true;
-    auto again = fetcher_->seek(p, numbers_[p], part.resumed.wanted());
-    if (!again)
-      what = polled_halted{p, again.error().text()};
-    return !again;
+    return !part.reading || !seek_again(p, part.resumed.wanted(), what);
   }
-  if (auto* halted = std::get_if<polled_halted>(&what))
-    lanes_[to_index(halted->partition)].reading = false;
+  if (auto* halted = std::get_if<polled_halted>(&what)) {
+    auto& part = lanes_[to_index(halted->partition)];
+    part.reading = part.sought_again;
+    return !part.sought_again;
+  }
   return true;
+}
+
+bool kafka_source::check_batch(record_batch_ptr& batch, polled& what) {
+  auto p = batch->partition;
+  auto& part = lanes_[to_index(p)];
+  if (part.sought_again)
+    return false;
+  if (!part.resumed.open()) {
+    auto last = fetcher_->knows_topic(p) ? std::nullopt : part.doubt.at(clock::now());
+    if (last) {
+      part.resumed = {batch->begin, last};
+      return !seek_again(p, last->at, what);
+    }
+    part.doubt.came(*batch);
+    return true;
+  }
+  auto at = part.resumed.from();
+  auto found = part.resumed.check(batch);
+  if (found == resumed_reading::verdict::pass) {
+    part.doubt.came(*batch);
+  } else if (found == resumed_reading::verdict::exchanged) {
+    fetcher_->forget(p);
+    part.reading = false;
+    what = polled_halted{p, name_of(p) + ": the record at offset " + std::to_string(at) +
+                                " is not the one that was read there; " + exchanged};
+  }
+  return found != resumed_reading::verdict::drop;
+}
+
+// What else has come already is dropped: it comes again.
+bool kafka_source::seek_again(partition_id p, offset at, polled& what) {
+  auto sought = fetcher_->seek(p, numbers_[p], at);
+  auto& part = lanes_[to_index(p)];
+  part.reading = part.sought_again = sought.has_value();
+  if (!sought)
+    what = polled_halted{p, sought.error().text()};
+  return part.reading;
 }
 
 std::vector<source_gauge> kafka_source::gauges() const {

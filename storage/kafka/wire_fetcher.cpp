@@ -54,6 +54,10 @@ public:
   status poll(const std::vector<partition_id>& wanted, std::size_t max_bytes, milliseconds wait,
               std::vector<polled>& out) override;
   void wake() noexcept override { cluster_.wake(); }
+  [[nodiscard]] bool knows_topic(partition_id p) const override {
+    const auto* part = find(p);
+    return part && part->topic_id != topic_uuid{};
+  }
   [[nodiscard]] std::uint64_t lag(partition_id p) const override {
     const auto* part = find(p);
     return part ? part->lag() : 0;
