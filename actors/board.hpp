@@ -22,6 +22,12 @@ struct partition_board {
   std::atomic<std::uint64_t> position{0}, lag{0};
   std::atomic<std::int64_t> watermark{time_min.time_since_epoch().count()}; ///< microseconds
   std::atomic<std::uint64_t> records{0}, dead{0}, future{0}, late{0}, panes{0}, restarts{0}, checkpoint{0};
+  std::atomic<std::uint64_t> skipped{0}; ///< tombstones that are passed over
+  std::atomic<std::uint64_t> lost{0};    ///< offsets that were gone from the source when they were due
+  /// Windows with times between these lack what was lost last; `time_max`: not known yet how far that
+  /// reaches.
+  std::atomic<std::int64_t> lost_from{time_min.time_since_epoch().count()},
+      lost_until{time_min.time_since_epoch().count()}; ///< microseconds
   std::atomic<std::int64_t> last_record{0}; ///< steady clock, nanoseconds: when the source last brought one
   std::atomic<bool> replaying{true}, ended{false}, idle{false}, held_back{false}, running{false};
   std::atomic<bool> assigned{true};    ///< ours to read; false while another process has it

@@ -11,7 +11,7 @@ std::int64_t steady_now() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-constexpr std::chrono::milliseconds poll_wait{20}, longest_backoff{2'000};
+constexpr std::chrono::milliseconds poll_wait{20}, longest_backoff{2'000}, gap_told{2'000};
 
 } // namespace
 
@@ -125,7 +125,24 @@ void source_runner::show_gauges() {
   if (now - gauged_ < std::chrono::seconds{1})
     return;
   gauged_ = now;
+  std::erase_if(gaps_, [&](const auto& told) {
+    if (now < told.second)
+      return false;
+    status_->problem(told.first, "");
+    return true;
+  });
   status_->sources[shown_]->gauges(source_->gauges());
+}
+
+/// The worker notes it and counts it; people are told for a moment, and by the log.
+void source_runner::pass_over(const polled_gap& gap) {
+  auto p = to_index(gap.partition);
+  auto place = "partition " + status_->sources[shown_]->name + '/' + std::to_string(p) + " gap";
+  status_->problem(place, "records from offset " + std::to_string(gap.wanted) + " to " +
+                              std::to_string(gap.available) +
+                              " are gone from the source; on_gap: continue goes on without them");
+  gaps_[place] = std::chrono::steady_clock::now() + gap_told;
+  caf::anon_send(lanes_[p].to, atom::gap_v, std::uint64_t{gap.wanted}, std::uint64_t{gap.available});
 }
 
 void source_runner::deliver(const polled& what) {
@@ -136,9 +153,8 @@ void source_runner::deliver(const polled& what) {
     to.ended = true;
     caf::anon_send(to.to, atom::ended_v, std::uint64_t{end->at});
   } else if (const auto* gap = std::get_if<polled_gap>(&what)) {
-    auto& to = lanes_[to_index(gap->partition)];
-    if (s_.skip_gaps && to.to)
-      caf::anon_send(to.to, atom::gap_v, std::uint64_t{gap->wanted}, std::uint64_t{gap->available});
+    if (s_.skip_gaps && lanes_[to_index(gap->partition)].to)
+      pass_over(*gap);
     else
       halt(gap->partition, "records from offset " + std::to_string(gap->wanted) + " to " +
                                std::to_string(gap->available) +

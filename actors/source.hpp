@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -71,6 +72,7 @@ private:
   void take(const record_batch_ptr& batch);
   void halt(partition_id p, std::string why);
   void show_gauges();
+  void pass_over(const polled_gap& gap);
   [[nodiscard]] partition_board& shown(std::size_t p) const;
 
   std::unique_ptr<record_source> source_;
@@ -79,7 +81,8 @@ private:
   std::size_t shown_;
   listener listener_;
   std::shared_ptr<credit_gate::wake_flag> wake_ = std::make_shared<credit_gate::wake_flag>(0);
-  std::vector<lane> lanes_; // the thread's own, as what follows
+  std::vector<lane> lanes_;                                           // the thread's own, as what follows
+  std::map<std::string, std::chrono::steady_clock::time_point> gaps_; // told until then, by place
   std::chrono::steady_clock::time_point gauged_{};
   std::mutex mutex_;
   std::vector<std::optional<order>> orders_;

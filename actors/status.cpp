@@ -92,7 +92,12 @@ std::string pipeline_json(const std::string& name, const board& b, double events
       append_time(partitions, p.watermark_time());
       partitions += ",\"events\":" + std::to_string(p.records) + ",\"late\":" + std::to_string(p.late) +
                     ",\"dead\":" + std::to_string(p.dead) + ",\"future\":" + std::to_string(p.future) +
-                    ",\"restarts\":" + std::to_string(p.restarts) +
+                    ",\"skipped\":" + std::to_string(p.skipped) + ",\"lost\":" + std::to_string(p.lost) +
+                    ",\"lost_from\":";
+      append_time(partitions, event_time{microseconds{p.lost_from}});
+      partitions += ",\"lost_until\":";
+      append_time(partitions, event_time{microseconds{p.lost_until}});
+      partitions += ",\"restarts\":" + std::to_string(p.restarts) +
                     ",\"checkpoint\":" + std::to_string(p.checkpoint) +
                     ",\"panes\":" + std::to_string(p.panes) + '}';
     }
@@ -159,6 +164,10 @@ std::string metrics_text(const std::string& name, const board& b, const http_ser
              [](board_of p) { return p.late.load(); });
   partitions("future_total", "counter", "Events quarantined for their time.",
              [](board_of p) { return p.future.load(); });
+  partitions("skipped_total", "counter", "Tombstones passed over.",
+             [](board_of p) { return p.skipped.load(); });
+  partitions("lost_total", "counter", "Offsets that were gone from the source when they were due.",
+             [](board_of p) { return p.lost.load(); });
   partitions("offset", "gauge", "Next record to read.", [](board_of p) { return p.position.load(); });
   partitions("lag", "gauge", "How far the source is ahead: bytes of files, records of logs.",
              [](board_of p) { return p.lag.load(); });

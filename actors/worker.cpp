@@ -276,6 +276,12 @@ void worker_state::show() {
   b.records = c.records;
   b.dead = c.dead;
   b.future = c.future;
+  b.skipped = c.skipped;
+  b.lost = c.lost;
+  if (!state_->lost().empty()) {
+    b.lost_from = state_->lost().back().from.time_since_epoch().count();
+    b.lost_until = state_->lost().back().until.time_since_epoch().count();
+  }
   std::uint64_t late = 0;
   for (auto n : c.late)
     late += n;

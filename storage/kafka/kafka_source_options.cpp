@@ -87,8 +87,7 @@ std::vector<field_spec> kafka_source_fields() {
       {.name = "on_gap",
        .type = field_type::choice,
        .text = "Retention was faster than the pipeline: `fail` halts the partition, `continue` goes on with "
-               "what is "
-               "there and marks the windows `truncated`.",
+               "what is there; `/v1/pipeline` says how much is lost, and of which times.",
        .fallback = "fail",
        .choices = {"fail", "continue"}},
       {.name = "keep_meta",
