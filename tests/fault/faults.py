@@ -154,7 +154,8 @@ def disk_full_kill(w, rng):
     p.kill_hard()
     time.sleep(rng.uniform(0.5, 2))
     w.disk.free()
-    support.wait_for(lambda: f"{p.name} works again; it said\n{p.said()}", lambda: w.holds(p), 30)
+    w.active()
+    support.wait_for("it runs again", p.alive)
     p.hopeless = False
 
 

@@ -30,7 +30,7 @@ class Run:
     def behind(self):
         now = self.world.producer.state["time_ms"] / 1000
         http, redis = (now - reader.watermark / 1e6 for reader in (self.observers.http, self.observers.redis))
-        return f"all is well again: seconds of event time behind: HTTP {http:.0f}, Redis {redis:.0f}"
+        return f"seconds of event time behind: HTTP {http:.0f}, Redis {redis:.0f}"
 
     def wait_until_well(self):
         """Until something is served, over HTTP and in Redis, that was produced after this call."""
@@ -39,7 +39,7 @@ class Run:
         def there():
             self.observers.check()
             return min(self.observers.http.watermark, self.observers.redis.watermark) >= goal
-        support.wait_for(lambda: f"{self.behind()}\n{self.state()}", there, RECOVERY)
+        support.wait_for(lambda: f"all is well again; {self.behind()}\n{self.state()}", there, RECOVERY)
 
     def state(self):
         """What the processes say of themselves."""
@@ -59,8 +59,11 @@ class Run:
             say(f"{i + 1:3} {name}")
             self.report.fault(name)
             faults.KINDS[name](self.world, rng)
+            self.report.undone()
+            say(f"    done; {self.behind()}")
             if i + 1 == len(names) or rng.random() >= OVERLAP:
                 self.wait_until_well()
+                say(f"    well; {self.behind()}")
                 self.report.well()
                 if rng.random() < 0.5:
                     self.world.end_standby()
@@ -73,7 +76,7 @@ class Run:
         say(f"{state['stored']} events are stored; reading them for the oracle")
         truth = oracle.read_topic(self.world.broker.address, "events", state["stored"])
         say("comparing")
-        found = verdict.Verdict(truth).reach(self.world, RECOVERY)
+        found = verdict.Verdict(truth, self.observers).reach(self.world, RECOVERY)
         self.observers.stop()
         return self.report.tell(self.world, self.observers, truth, found)
 

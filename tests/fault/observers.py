@@ -1,5 +1,6 @@
 """Readers that look all the time while faults happen: what they were shown may never go back, and must go on."""
 
+import json
 import sys
 import time
 
@@ -7,6 +8,7 @@ import world  # noqa: F401 (finds the modules of the end-to-end tests)
 import kill_test
 import stream
 import support
+import topics
 
 FULL_EVERY = 15.0  # seconds between looks at all rows; else at the newest minute
 NEWEST = 60        # seconds of event time
@@ -42,14 +44,14 @@ class Gaps:
         self.moments.append(time.monotonic())
 
     def longest(self, begin, end):
-        """The longest gap that begins between these two, whenever it ends."""
-        longest, before = 0.0, None
-        for moment in self.moments:
-            if before is not None and begin <= moment and before < end:
-                # One that was open already when the fault came is of the fault from there on.
-                longest = max(longest, moment - max(before, begin))
-            before = moment
-        return longest
+        """The longest gap between these two moments."""
+        inside = [begin, *(m for m in self.moments if begin < m < end), end]
+        return max(after - before for before, after in zip(inside, inside[1:]))
+
+
+def moment(watermark):
+    """Microseconds since 1970; -1 where there is none yet, or no more."""
+    return -1 if watermark in (None, "-infinity", "infinity") else support.micros(watermark)
 
 
 class Http:
@@ -96,9 +98,9 @@ class Http:
             return False
         self.current, self.epoch = p, as_of["epoch"]
         self.answers.good()
-        watermark = as_of["watermark"]
-        if watermark not in (None, "infinity") and support.micros(watermark) > self.watermark:
-            self.watermark = support.micros(watermark)
+        watermark = moment(as_of["watermark"])
+        if watermark > self.watermark:
+            self.watermark = watermark
             self.news.good()
         return True
 
@@ -127,8 +129,8 @@ class Mirror:
                     self.seen.see(view, row, row[stream.VIEWS[view][0]])
             self.series_at = time.monotonic() if series else self.series_at
             marks = [self.connection("HGET", f"tm:{{{view}}}:meta", "watermark") for view in stream.VIEWS]
-            if all(marks) and min(map(support.micros, marks)) > self.watermark:
-                self.watermark = min(map(support.micros, marks))
+            if min(map(moment, marks)) > self.watermark:
+                self.watermark = min(map(moment, marks))
                 self.news.good()
         except support.Watcher.AWAY:
             if self.connection is not None:
@@ -137,11 +139,31 @@ class Mirror:
             raise
 
 
+class Changelog:
+    """A consumer of the topic of changes; keeps what a compacted topic says."""
+
+    def __init__(self, address):
+        self.seen = Seen("changelog")
+        self.rows = {}
+        self.tombstones = 0
+        self.follower = topics.Follower(address, "changes", self.see)
+
+    def see(self, message):
+        if message.value() is None:
+            self.tombstones += 1
+            self.rows.pop(message.key(), None)
+            return
+        row = json.loads(message.value())
+        self.rows[message.key()] = row
+        self.seen.see("by_region", row, row["region"])
+
+
 class Observers:
     def __init__(self, w):
         sys.setswitchinterval(0.001)
         self.http = Http(w.processes)
         self.redis = Mirror(w.redis.port)
+        self.changelog = Changelog(w.broker.address)
         self.sockets = [kill_test.WebSocketReader(f"ws://127.0.0.1:{p.port}/v1/ws", list(stream.VIEWS))
                         for p in w.processes]
         for p, socket in zip(w.processes, self.sockets):
@@ -150,7 +172,7 @@ class Observers:
     def check(self):
         """Fails as soon as anything was wrong: it needn't be looked for at the end of a long run."""
         wrong = self.breaches()
-        for reader in self.http.watcher, self.redis.watcher, *self.sockets:
+        for reader in self.readers():
             if reader.fault is not None:
                 raise reader.fault
         if wrong:
@@ -159,11 +181,14 @@ class Observers:
     def breaches(self):
         return [b for seen in self.all() for b in seen.breaches]
 
+    def readers(self):
+        return [self.http.watcher, self.redis.watcher, self.changelog.follower, *self.sockets]
+
     def all(self):
-        return [self.http.seen, self.redis.seen, *(s.seen for s in self.sockets)]
+        return [self.http.seen, self.redis.seen, self.changelog.seen, *(s.seen for s in self.sockets)]
 
     def stop(self):
-        for reader in self.http.watcher, self.redis.watcher, *self.sockets:
+        for reader in self.readers():
             reader.stop()
         if self.redis.connection is not None:
             self.redis.connection.close()

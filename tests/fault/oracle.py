@@ -7,8 +7,8 @@ import array
 import collections
 import json
 
-import confluent_kafka
 import stream
+import topics
 
 
 class Row:
@@ -103,21 +103,9 @@ class Oracle:
 
 def read_topic(address, topic, stored):
     """The oracle of all records, of which there must be as many as the producer has stored."""
-    consumer = confluent_kafka.Consumer({
-        "bootstrap.servers": address, "group.id": "oracle", "enable.auto.commit": False,
-        "isolation.level": "read_committed", "enable.partition.eof": True, "auto.offset.reset": "earliest"})
-    rest = set(range(stream.PARTITIONS))
-    consumer.assign([confluent_kafka.TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in rest])
     oracle = Oracle()
-    while rest:
-        for m in consumer.consume(10000, 1.0):
-            if m.error() is None:
-                oracle.take(m.partition(), m.offset(), m.value())
-            elif m.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
-                rest.discard(m.partition())
-            elif not m.error().retriable():
-                raise confluent_kafka.KafkaException(m.error())
-    consumer.close()
+    for m in topics.everything(address, topic):
+        oracle.take(m.partition(), m.offset(), m.value())
     if oracle.records != stored or oracle.twice:
         raise AssertionError(f"the producer is wrong: {stored} stored, {oracle.records} in the topic, "
                              f"{oracle.twice} of them twice")

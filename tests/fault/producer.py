@@ -4,7 +4,8 @@ producer.py ADDRESS TOPIC SEED RATE; runs until its standard input says `end`. `
 worker which reads it. A JSON line on standard output each 100 ms: {"made", "stored", "time_ms"}; the last one, when all
 is stored, has "ended": true.
 
-Idempotent, without a limit on time or tries: what the broker acknowledged is there once, in the order sent.
+Idempotent, without a limit on time or tries: what the broker acknowledged is there once, in the order sent. One
+request at a time: with several, one that is refused by a broker that has just come back lets librdkafka 2.0 give up.
 """
 
 import json
@@ -20,7 +21,7 @@ import confluent_kafka
 
 SETTINGS = {
     "enable.idempotence": True, "acks": "all", "message.timeout.ms": 0, "message.send.max.retries": 2_147_483_647,
-    "linger.ms": 5, "queue.buffering.max.messages": 1_000_000, "reconnect.backoff.ms": 50,
+    "max.in.flight": 1, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000, "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 200, "log_level": 0,
 }
 

@@ -66,6 +66,9 @@ views:
 sinks:
   mirror: {{type: redis, url: "redis://127.0.0.1:{redis}", from: [by_key, by_region], series: true}}
   sample: {{type: file, path: {out}/sample.ndjson, from: [sample]}}
+  to_sample: {{type: kafka, brokers: ["127.0.0.1:{kafka}"], topic: sample, from: [sample], key: key}}
+  to_final: {{type: kafka, brokers: ["127.0.0.1:{kafka}"], topic: final, from: [by_key], mode: append}}
+  to_changes: {{type: kafka, brokers: ["127.0.0.1:{kafka}"], topic: changes, from: [by_region]}}
   rows_by_key: {{type: file, path: {out}/by_key.ndjson, from: [by_key]}}
   rows_by_region: {{type: file, path: {out}/by_region.ndjson, from: [by_region]}}
   late: {{type: file, path: {out}/late.ndjson, from: [by_key.late, by_region.late]}}

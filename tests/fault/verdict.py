@@ -6,13 +6,18 @@ import time
 
 import stream
 import support
+import topics
+
+
+def plain(row):
+    return json.dumps(row, sort_keys=True)
 
 
 class Verdict:
     """What is wrong now. Compared again and again until nothing is, or until it is too late."""
 
-    def __init__(self, oracle):
-        self.oracle = oracle
+    def __init__(self, oracle, observers):
+        self.oracle, self.changelog = oracle, observers.changelog
         self.wrong, self.lost, self.doubled = [], 0, 0
 
     def reach(self, w, seconds):
@@ -31,17 +36,32 @@ class Verdict:
     def look(self, w):
         self.wrong, self.lost, self.doubled = [], 0, 0
         active = w.active()
+        shown = {}
         for view in stream.VIEWS:
-            rows = active.rows(view, window="all")["rows"]
+            rows = shown[view] = active.rows(view, window="all")["rows"]
             sealed = self.rows(view, rows)
-            self.once(f"file of {view}", [json.dumps(r) for r in support.ndjson(w.out / f"{view}.ndjson")],
-                      [json.dumps(r) for r in sealed if r["state"] == "sealed"])
+            self.once(f"file of {view}", map(plain, support.ndjson(w.out / f"{view}.ndjson")),
+                      map(plain, sealed))
             self.mirror(w, view, rows)
+        self.topics(w, shown)
         self.once("sample", [r["id"] for r in support.ndjson(w.out / "sample.ndjson")], self.oracle.sample)
         self.once("late", [(r["stream"], json.loads(r["raw"])["id"]) for r in support.ndjson(w.out / "late.ndjson")],
                   [(f"{view}.late", i) for view, ids in self.oracle.late.items() for i in ids])
         self.once("dead", [(r["partition"], r["offset"]) for r in support.ndjson(w.out / "dead.ndjson")],
                   self.oracle.refused | self.oracle.poisonous)
+
+    def topics(self, w, shown):
+        def values(topic):
+            return [m.value() for m in topics.everything(w.broker.address, topic)]
+        self.once("topic of events", [json.loads(v)["id"] for v in values("sample")], self.oracle.sample)
+        self.once("topic of sealed rows", [plain(json.loads(v)) for v in values("final")],
+                  [plain(r) for r in shown["by_key"] if r["state"] == "sealed"])
+        rows = {}
+        for m in topics.everything(w.broker.address, "changes"):
+            rows[m.key()] = m.value()
+        wanted = [plain(r) for r in shown["by_region"]]
+        self.once("changelog", [plain(json.loads(v)) for v in rows.values() if v is not None], wanted)
+        self.once("changelog, as it was followed", [plain(r) for r in list(self.changelog.rows.values())], wanted)
 
     def fault(self, text):
         self.wrong.append(text)
@@ -99,4 +119,4 @@ class Verdict:
             different = [k for k in newest.keys() | current.keys() if newest.get(k) != current.get(k)]
             self.fault(f"Redis, {view}: {len(different)} keys differ, such as {different[0]}: "
                        f"{current.get(different[0])}, not {newest.get(different[0])}")
-        self.once(f"Redis, series of {view}", map(json.dumps, series), map(json.dumps, rows))
+        self.once(f"Redis, series of {view}", map(plain, series), map(plain, rows))

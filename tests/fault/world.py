@@ -18,6 +18,7 @@ import kafka_broker
 import proxy
 import stream
 import support
+import topics
 
 DISK = "400m"
 PATIENCE = 0.5  # seconds that a reader waits for a process before it asks the other one
@@ -183,7 +184,8 @@ class World:
         self.redis = Redis(folder / "redis")
         try:
             self.broker.start()
-            self.broker.create_topic("events", stream.PARTITIONS)
+            for topic, partitions in topics.PARTITIONS.items():
+                self.broker.create_topic(topic, partitions, cleanup_policy="compact" if topic == "changes" else "delete")
             self.redis.start()
             self.kafka_proxy = proxy.Proxy(self.kafka_proxy_port, int(self.broker.proxied_address.split(":")[1]))
             self.redis_proxy = proxy.Proxy(redis_proxy_port, self.redis.port)
@@ -260,7 +262,8 @@ class World:
         for close in self.closers:
             close()
         self.redis.kill()
+        self.broker.process.end(signal.SIGKILL)
         if keep:
-            shutil.copy(self.broker.process.log, self.folder / "broker.log")
+            shutil.copytree(self.broker.folder, self.folder / "kafka")
         self.broker.__exit__()
         self.disk.close(self.folder / "disk.kept" if keep else None)
