@@ -70,31 +70,31 @@ std::vector<std::string> view_state::head() const {
     for (const auto& r : rows)
       write_row(out, *r);
   }
-  for (const auto& [bytes, k] : keys_) {
-    if (k->sealed.empty() && !k->had && k->models.empty())
-      continue;
+  keys_.for_each([&](const key_state& k) {
+    if (k.sealed.empty() && !k.had && k.models.empty())
+      return;
     out = begin(record_kind::key);
-    out.text(k->key);
-    out.u8(k->had ? 1 : 0);
-    out.svarint(k->last_row);
-    out.varint(k->sealed.slices().size());
-    for (const auto& [s, a] : k->sealed.slices()) {
+    out.text(k.key);
+    out.u8(k.had ? 1 : 0);
+    out.svarint(k.last_row);
+    out.varint(k.sealed.slices().size());
+    for (const auto& [s, a] : k.sealed.slices()) {
       std::string state;
       byte_writer w{state};
       a.save(w);
-      auto late = k->late.find(s);
+      auto late = k.late.find(s);
       out.svarint(s);
-      save(late == k->late.end() ? late_counts{} : late->second, out);
+      save(late == k.late.end() ? late_counts{} : late->second, out);
       out.text(state);
     }
-    out.varint(k->models.size());
-    for (const auto& m : k->models) {
+    out.varint(k.models.size());
+    for (const auto& m : k.models) {
       std::string state;
       byte_writer w{state};
       m->save(w);
       out.text(state);
     }
-  }
+  });
   begin(record_kind::end);
   return records;
 }

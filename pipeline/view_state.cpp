@@ -24,8 +24,8 @@ view_state::view_state(const view_plan& what, std::size_t partitions)
     : sealed_through(nothing_sealed), durable_through(nothing_sealed), frontier(partitions), what_(what) {}
 
 key_state& view_state::key(std::string_view bytes) {
-  if (auto it = keys_.find(bytes); it != keys_.end())
-    return *it->second;
+  if (auto* known = keys_.find(bytes))
+    return *known;
   auto made = std::make_unique<key_state>(key_state{.key = std::string{bytes},
                                                     .by = {},
                                                     .unsealed = {},
@@ -40,9 +40,7 @@ key_state& view_state::key(std::string_view bytes) {
     made->by.push_back(std::move(*v));
   }
   made->by.resize(what_.by.size());
-  auto& k = *made;
-  keys_.emplace(k.key, std::move(made));
-  return k;
+  return keys_.add(std::move(made));
 }
 
 key_state* view_state::replace(const pane_image& pane, partition_id from) {
@@ -96,8 +94,7 @@ bool view_state::has_row(const key_state& k, std::int64_t e) const {
 std::vector<key_state*> view_state::keys() const {
   std::vector<key_state*> all;
   all.reserve(keys_.size());
-  for (const auto& [bytes, k] : keys_)
-    all.push_back(k.get());
+  keys_.for_each([&](key_state& k) { all.push_back(&k); });
   return all;
 }
 
@@ -311,9 +308,10 @@ std::vector<row_ptr> view_state::published_rows() const {
   std::vector<row_ptr> all;
   for (const auto& [e, rows] : rows_)
     all.insert(all.end(), rows.begin(), rows.end());
-  for (const auto& [bytes, k] : keys_)
-    for (const auto& [e, r] : k->published)
+  keys_.for_each([&](const key_state& k) {
+    for (const auto& [e, r] : k.published)
       all.push_back(r);
+  });
   return all;
 }
 
@@ -323,9 +321,10 @@ event_time view_state::trim(event_time keep) {
   auto newest = what_.window.end_of(rows_.rbegin()->first);
   auto until = std::min(newest - what_.schema->retain, keep);
   while (!rows_.empty() && what_.window.end_of(rows_.begin()->first) <= until) {
-    for (const auto& r : rows_.begin()->second)
-      if (auto it = keys_.find(r->key); it != keys_.end() && it->second->last_row <= rows_.begin()->first)
-        look_at(*it->second);
+    if (!what_.scores.empty()) // models stay as long as rows
+      for (const auto& r : rows_.begin()->second)
+        if (auto* k = keys_.find(r->key); k != nullptr && k->last_row <= rows_.begin()->first)
+          look_at(*k);
     rows_.erase(rows_.begin());
   }
   return trimmed_ = std::max(trimmed_, until);
@@ -346,7 +345,7 @@ void view_state::forget_unused(const std::function<void(key_state*)>& leaving) {
       continue;
     leaving(k);
     live_.erase(k);
-    keys_.erase(keys_.find(k->key));
+    keys_.remove(*k);
   }
   unused_.clear();
 }

@@ -4,7 +4,7 @@
 #include "pipeline/link.hpp"
 #include "pipeline/panes.hpp"
 #include "pipeline/plan.hpp"
-#include "pipeline/window/sliding_fold.hpp"
+#include "pipeline/view_keys.hpp"
 
 #include <functional>
 #include <map>
@@ -13,42 +13,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace tidemill {
-
-/// The panes of one key in one unsealed slice, by partition, ascending.
-struct pane_cell {
-  struct part {
-    partition_id from{};
-    accumulator state;
-    late_counts late;
-  };
-  std::vector<part> parts;
-};
-
-/// What a view knows of one key.
-struct key_state {
-  std::string key;
-  std::vector<value> by;                      ///< decoded
-  std::map<std::int64_t, pane_cell> unsealed; ///< by slice
-  sliding_fold sealed;                        ///< slices that windows to come still cover
-  std::map<std::int64_t, late_counts> late;   ///< of those slices, where there are any
-  bool had = false; ///< the last sealed window had events (sliding: a zero row is due)
-  std::vector<std::unique_ptr<detector>> models;
-  std::map<std::int64_t, row_ptr> published; ///< rows not sealed yet, by the slice their window ends with
-  std::int64_t last_row = 0;                 ///< end slice of the newest sealed row
-  bool maybe_unused = false;                 ///< among those that `forget_unused` looks at
-  std::size_t dirty_at = not_dirty;          ///< for the view: its place among the keys to emit
-  static constexpr std::size_t not_dirty = static_cast<std::size_t>(-1);
-};
-
-/// Keys in the order of their bytes: the order of rows within a window.
-struct key_order {
-  bool operator()(const key_state* a, const key_state* b) const noexcept { return a->key < b->key; }
-};
 
 /// The state of a view and the arithmetic on it; `view` decides when what happens.
 class view_state {
@@ -130,11 +98,11 @@ private:
   [[nodiscard]] bool recover_slice(key_state& key, std::int64_t s, byte_reader& in);
 
   const view_plan& what_;
-  std::unordered_map<std::string_view, std::unique_ptr<key_state>> keys_; // views into key_state::key
-  std::map<std::int64_t, std::vector<key_state*>> unsealed_;              // slice → keys with panes in it
-  std::set<key_state*, key_order> live_;                                  // sliding: keys with sealed slices
-  std::vector<key_state*> unused_;                                        // maybe without anything left
-  std::map<std::int64_t, std::vector<row_ptr>> rows_;                     // sealed and retained, by end slice
+  key_set keys_;
+  std::map<std::int64_t, std::vector<key_state*>> unsealed_; // slice → keys with panes in it
+  std::set<key_state*, key_order> live_;                     // sliding: keys with sealed slices
+  std::vector<key_state*> unused_;                           // maybe without anything left
+  std::map<std::int64_t, std::vector<row_ptr>> rows_;        // sealed and retained, by end slice
   event_time trimmed_ = time_min;
   accumulator total_;        // scratch
   std::vector<value> slots_; // scratch
