@@ -91,6 +91,7 @@ void platform::impl::make_boards() {
       const auto& view = all->sources[s].views[v];
       auto first = std::make_shared<view_snapshot>();
       first->schema = view.schema;
+      first->partial.push_back({"", "this process is starting, or a standby", wall_now()});
       views.push_back({s, v, &view, std::make_shared<view_cell>(std::move(first))});
       boards->views.push_back(std::make_unique<view_board>());
       boards->views.back()->name = view.name;

@@ -82,6 +82,8 @@ class Standby(support.Case):
         self.assertIn(f"process {holder.process.pid} on host ", body.decode())
         status, answer = p.post("posted", batch("refused"))
         self.assertNotEqual(status, 202, answer)
+        self.assertIn("standby", p.rows("batches")["partial"][0]["why"])
+        self.assertEqual(p.request("GET", "/v1/views/batches/rows?partial=refuse")[0], 503)
 
     def test_a_standby_takes_over_from_a_killed_process_again_and_again(self):
         longest = 0
