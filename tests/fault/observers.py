@@ -90,6 +90,8 @@ class Http:
         return None
 
     def accept(self, p, as_of):
+        if as_of["epoch"] == 0:
+            return False  # it starts, or is a standby, and says so
         if as_of["epoch"] < self.epoch:
             # Of a process that was taken over. That must not call itself ready.
             self.stale += 1
