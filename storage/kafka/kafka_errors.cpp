@@ -59,7 +59,8 @@ std::string plain_reason(std::string_view reason) {
   if (auto state = reason.rfind(" (after "); state != std::string_view::npos)
     reason = reason.substr(0, state);
   // What it guesses of a connection that was closed, in the words of its own settings.
-  for (std::string_view guess : {": verify that security.protocol", ": might be caused by incorrect security"})
+  for (std::string_view guess :
+       {": verify that security.protocol", ": might be caused by incorrect security"})
     if (auto at = reason.find(guess); at != std::string_view::npos)
       return std::string{reason.substr(0, at)} + "; if it stays so, check `tls` and `sasl`";
   return std::string{reason};
