@@ -73,6 +73,13 @@ void platform::impl::serve() {
       why.push_back("this process was paused: whether it still holds its data folder is being looked at");
     return why;
   };
+  content.withheld = [this]() -> std::string {
+    if (!data_open)
+      return "this process is a standby, or just starting: it knows no rows";
+    if (!data->holds())
+      return "this process was paused: another one may have taken over, and know newer rows";
+    return {};
+  };
   server->serve(std::move(content));
 }
 

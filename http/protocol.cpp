@@ -55,6 +55,8 @@ std::string_view reason_of(close_code code) noexcept {
     return "shutting down";
   case close_code::slow:
     return "too slow";
+  case close_code::withheld:
+    return "another process may have taken over";
   case close_code::flood:
     return "too many commands";
   case close_code::unsupported:

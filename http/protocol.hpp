@@ -16,6 +16,7 @@ namespace tidemill {
 enum class close_code : std::uint16_t {
   shutting_down = 3001,
   slow = 3002,        ///< a delivery made no progress, or took too long
+  withheld = 3003,    ///< another process may know newer rows
   flood = 3501,       ///< more commands than allowed
   unsupported = 3502, ///< a binary message
 };

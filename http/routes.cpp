@@ -228,6 +228,10 @@ std::optional<http_response> simple(const server_content* content, const request
 
 } // namespace
 
+std::string why_withheld(const server_content* content) {
+  return content != nullptr && content->withheld ? content->withheld() : std::string{};
+}
+
 http_response answer(const server_content* content, const http_request& request, event_time now) {
   const auto& path = request.target.segments;
   const bool ingest_path = path.size() == 4 && path[0] == "v1" && path[1] == "sources" && path[3] == "events";
@@ -247,7 +251,13 @@ http_response answer(const server_content* content, const http_request& request,
     return std::move(*found);
   if (content == nullptr)
     return starting();
-  return view_path ? views(*content, request, now) : dead_letters(*content, request.target);
+  if (!view_path)
+    return dead_letters(*content, request.target);
+  auto told = views(*content, request, now);
+  // Asked last: whoever was stopped in the middle has rows of then.
+  if (auto why = why_withheld(content); !why.empty())
+    return problem(503, "withheld", why);
+  return told;
 }
 
 std::variant<http_response, ingest_target>

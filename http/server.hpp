@@ -52,7 +52,11 @@ struct server_content {
   std::function<std::string()> metrics; ///< Prometheus text
   /// Empty: ready. Else why not, one sentence each.
   std::function<std::vector<std::string>()> not_ready;
+  /// Not empty: why no rows may be told now, as another process may know newer ones. Then views are answered
+  /// with 503, and WebSockets refused and closed.
+  std::function<std::string()> withheld;
 };
+[[nodiscard]] std::string why_withheld(const server_content* content);
 
 struct server_limits;
 

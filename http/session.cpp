@@ -169,8 +169,11 @@ private:
     if (foreign && (head.websocket || request.method == http_method::post))
       return refuse(403, "foreign_origin",
                     "pages of " + request.origin + " may not do this; list the origin under serve: origins");
-    if (head.websocket && request.method == http_method::get && request.target.path == websocket_path)
+    if (head.websocket && request.method == http_method::get && request.target.path == websocket_path) {
+      if (const auto why = why_withheld(state().content.load().get()); !why.empty())
+        return refuse(503, "withheld", why);
       return upgrade(request.versioned);
+    }
     in_.erase(0, head_size);
     asked_.has_origin = request.has_origin;
     asked_.origin = request.origin;

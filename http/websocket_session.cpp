@@ -126,6 +126,8 @@ private:
   void push() {
     if (writing_ || closing_ || !open_)
       return;
+    if (!why_withheld(lane_.readers.content()).empty())
+      return close(close_code::withheld);
     const auto now = std::chrono::steady_clock::now();
     auto message = talk_.next(now);
     if (!message)

@@ -222,6 +222,23 @@ TEST_CASE("readiness lists every reason, and nothing but liveness answers before
             .status == 503);
 }
 
+TEST_CASE("views are not told while another process may know newer rows") {
+  traffic t;
+  std::string why;
+  t.content.withheld = [&] { return why; };
+  CHECK(t.get("/v1/views/traffic/rows").status == 200);
+  why = "this process was paused";
+  for (const auto* path : {"/v1/views", "/v1/views/traffic", "/v1/views/traffic/rows"}) {
+    const auto r = t.get(path);
+    CHECK(r.status == 503);
+    CHECK(r.body.find("\"code\":\"withheld\"") != std::string::npos);
+    CHECK(r.body.find(why) != std::string::npos);
+    CHECK(r.body.find("DE") == std::string::npos);
+  }
+  CHECK(t.get("/v1/pipeline").status == 200);
+  CHECK(t.get("/v1/dead-letters").status == 200);
+}
+
 TEST_CASE("pipeline, dead letters and metrics are handed through") {
   const traffic t;
   CHECK(t.body("/v1/pipeline") == "{\"events_per_s\":1}\n");

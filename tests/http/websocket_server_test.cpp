@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
+
 using namespace tidemill;
 using namespace tidemill::test;
 using namespace std::chrono_literals;
@@ -222,6 +224,28 @@ TEST_CASE("a client that comes back to the server gets exactly what it missed") 
   CHECK(push.find("snapshot") == std::string::npos);
   CHECK(push.find("FR") != std::string::npos);
   CHECK(push.find("DE") == std::string::npos);
+}
+
+TEST_CASE("readers go when another process may know newer rows, and new ones are refused") {
+  live l;
+  std::atomic<bool> paused{false};
+  l.s.content.withheld = [&] { return paused ? std::string{"this process was paused"} : std::string{}; };
+  l.start();
+  auto p = l.open();
+  p->say(subscribe);
+  CHECK(p->hear_text().find("\"subscribed\"") != std::string::npos);
+  CHECK(p->hear_text().find("\"snapshot\"") != std::string::npos);
+  paused = true;
+  const auto h = p->hear();
+  CHECK(h.opcode == 8);
+  CHECK(h.code() == 3003);
+  p->frame(8, h.payload);
+  CHECK(p->closed());
+  peer late(l.s.port());
+  late.send(handshake());
+  CHECK(status_in(late.answer()) == 503);
+  paused = false;
+  CHECK(l.open() != nullptr);
 }
 
 TEST_CASE("a server that goes says so") {
