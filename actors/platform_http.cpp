@@ -74,9 +74,7 @@ void platform::impl::serve() {
     return why;
   };
   content.withheld = [this]() -> std::string {
-    if (!data_open)
-      return "this process is a standby, or just starting: it knows no rows";
-    if (!data->holds())
+    if (data_open && !data->holds())
       return "this process was paused: another one may have taken over, and know newer rows";
     return {};
   };
