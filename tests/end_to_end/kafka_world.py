@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import json
+import re
 import threading
 
 import kafka_broker
@@ -49,8 +50,8 @@ def yaml(brokers, topics, group, view_from="clicks", streams="", **source):
 class Events:
     """Numbered events in order of time, and what a batch job would count."""
 
-    def __init__(self):
-        self.made = 0
+    def __init__(self, first=0):
+        self.made = first
         self.counts = collections.defaultdict(lambda: [0, 0])
 
     def value(self, counted=True):
@@ -83,6 +84,7 @@ class Producer(threading.Thread):
         super().__init__(daemon=True)
         self.client = confluent_kafka.Producer(broker.config(
             enable_idempotence=True, linger_ms=5, message_timeout_ms=300_000, log_level=0,
+            topic_metadata_refresh_interval_ms=500,
             reconnect_backoff_ms=50, reconnect_backoff_max_ms=200))
         self.events, self.topic, self.partitions, self.pause, self.size = events, topic, partitions, pause, size
         self.stopped, self.faults = threading.Event(), []
@@ -90,7 +92,12 @@ class Producer(threading.Thread):
 
     def send(self, records):
         for _, value, _, _, partition in records:
-            self.client.produce(self.topic, value, partition=partition, on_delivery=self.delivered)
+            while True:
+                try:
+                    self.client.produce(self.topic, value, partition=partition, on_delivery=self.delivered)
+                    break
+                except confluent_kafka.KafkaException:  # the partition is new
+                    self.client.poll(0.1)
         self.client.poll(0)
 
     def delivered(self, error, _):
@@ -151,6 +158,7 @@ class Case(support.Case):
         def holds():
             with contextlib.suppress(*support.Watcher.AWAY):
                 return condition()
+            p.port = int(re.findall(r"dashboard: http://[0-9.]+:(\d+)/", p.said())[-1])  # another one once it has grown
             return False
         return support.wait_for(lambda: f"{what}\n{p.said()[-3000:]}\n{shown(p)}", holds, seconds)
 
@@ -189,6 +197,14 @@ class Case(support.Case):
 
 def status(p):
     return p.get("/v1/pipeline")
+
+
+def partition(p, number=0):
+    """What is said of one, once it is known."""
+    for part in status(p)["partitions"]:
+        if part["partition"] == number:
+            return part
+    raise support.NotYet(f"partition {number} is not known yet")
 
 
 def shown(p):
