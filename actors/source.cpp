@@ -11,7 +11,7 @@ std::int64_t steady_now() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-constexpr std::chrono::milliseconds poll_wait{20}, longest_backoff{2'000}, gap_told{2'000};
+constexpr std::chrono::milliseconds poll_wait{20}, longest_backoff{2'000}, told_for{2'000};
 
 } // namespace
 
@@ -115,6 +115,16 @@ void source_runner::take(const record_batch_ptr& batch) {
   caf::anon_send(to.to, std::make_shared<const work>(work{batch, std::move(token)}));
 }
 
+std::string source_runner::name_of(std::size_t p) const {
+  return "partition " + status_->sources[shown_]->name + '/' + std::to_string(p);
+}
+
+/// A problem of the moment: it goes away unless it is told again.
+void source_runner::tell(const std::string& place, std::string text) {
+  status_->problem(place, std::move(text));
+  told_[place] = std::chrono::steady_clock::now() + told_for;
+}
+
 void source_runner::halt(partition_id p, std::string why) {
   lanes_[to_index(p)].ended = true;
   listener_.halted(p, std::move(why));
@@ -125,7 +135,11 @@ void source_runner::show_gauges() {
   if (now - gauged_ < std::chrono::seconds{1})
     return;
   gauged_ = now;
-  std::erase_if(gaps_, [&](const auto& told) {
+  for (std::size_t p = 0; p < lanes_.size(); ++p)
+    if (!shown(p).assigned)
+      if (auto why = source_->why_away(static_cast<partition_id>(p)); !why.empty())
+        tell(name_of(p) + " assignment", std::move(why));
+  std::erase_if(told_, [&](const auto& told) {
     if (now < told.second)
       return false;
     status_->problem(told.first, "");
@@ -137,11 +151,9 @@ void source_runner::show_gauges() {
 /// The worker notes it and counts it; people are told for a moment, and by the log.
 void source_runner::pass_over(const polled_gap& gap) {
   auto p = to_index(gap.partition);
-  auto place = "partition " + status_->sources[shown_]->name + '/' + std::to_string(p) + " gap";
-  status_->problem(place, "records from offset " + std::to_string(gap.wanted) + " to " +
-                              std::to_string(gap.available) +
-                              " are gone from the source; on_gap: continue goes on without them");
-  gaps_[place] = std::chrono::steady_clock::now() + gap_told;
+  tell(name_of(p) + " gap", "records from offset " + std::to_string(gap.wanted) + " to " +
+                                std::to_string(gap.available) +
+                                " are gone from the source; on_gap: continue goes on without them");
   caf::anon_send(lanes_[p].to, atom::gap_v, std::uint64_t{gap.wanted}, std::uint64_t{gap.available});
 }
 

@@ -72,6 +72,8 @@ private:
   void take(const record_batch_ptr& batch);
   void halt(partition_id p, std::string why);
   void show_gauges();
+  [[nodiscard]] std::string name_of(std::size_t p) const;
+  void tell(const std::string& place, std::string text);
   void pass_over(const polled_gap& gap);
   [[nodiscard]] partition_board& shown(std::size_t p) const;
 
@@ -82,7 +84,7 @@ private:
   listener listener_;
   std::shared_ptr<credit_gate::wake_flag> wake_ = std::make_shared<credit_gate::wake_flag>(0);
   std::vector<lane> lanes_;                                           // the thread's own, as what follows
-  std::map<std::string, std::chrono::steady_clock::time_point> gaps_; // told until then, by place
+  std::map<std::string, std::chrono::steady_clock::time_point> told_; // problems, by place: until then
   std::chrono::steady_clock::time_point gauged_{};
   std::mutex mutex_;
   std::vector<std::optional<order>> orders_;

@@ -116,6 +116,11 @@ public:
     (void)p;
     (void)at;
   }
+  /// Why a partition is not ours, if something is wrong with it; empty: all is well, or nothing is known.
+  [[nodiscard]] virtual std::string why_away(partition_id p) const {
+    (void)p;
+    return {};
+  }
   /// Numbers for metrics; asked about once a second.
   [[nodiscard]] virtual std::vector<source_gauge> gauges() const { return {}; }
 

@@ -159,6 +159,8 @@ status kafka_group::serve(std::vector<change>& out) {
     if (m->err && m->err != RD_KAFKA_RESP_ERR__FATAL) {
       problem_ = plain_reason(rd_kafka_message_errstr(m.get()));
       problem_code_ = kafka_code(m->err);
+      if (m->rkt != nullptr)
+        missing_[rd_kafka_topic_name(m->rkt)] = problem_;
     }
   }
   take_answers(milliseconds{0});
@@ -180,6 +182,7 @@ void kafka_group::assigned(kafka_lists& list) {
   kafka_failure{rd_kafka_incremental_assign(client_->handle(), list.raw)};
   rd_kafka_pause_partitions(client_->handle(), list.raw);
   for (auto& at : names_of(*list.raw)) {
+    missing_.erase(at.topic);
     ours_.insert(at);
     changes_.push_back({change::kind::assigned, std::move(at)});
   }

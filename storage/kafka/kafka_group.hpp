@@ -60,6 +60,11 @@ public:
   /// Committed soon, at most once a second; a later one for the same partition replaces it.
   void commit(const topic_partition& at, offset next);
 
+  /// What the library said of a topic that is to be read and can't be; empty: nothing.
+  [[nodiscard]] std::string missing(const std::string& topic) const {
+    auto found = missing_.find(topic);
+    return found != missing_.end() ? found->second : std::string{};
+  }
   [[nodiscard]] std::size_t assigned() const noexcept { return ours_.size(); }
   [[nodiscard]] std::uint64_t rebalances() const noexcept { return rebalances_; }
   [[nodiscard]] std::uint64_t commit_failures() const noexcept { return commit_failures_; }
@@ -84,6 +89,7 @@ private:
   std::vector<change> changes_;
   std::string problem_; // newest of the coordinator
   errc problem_code_ = errc::none;
+  std::map<std::string, std::string> missing_; // topic → what was said, until a partition of it is ours
   std::map<topic_partition, offset> commits_, under_way_;
   std::chrono::steady_clock::time_point committed_at_{};
   std::uint64_t rebalances_ = 0, commit_failures_ = 0;

@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
 constexpr milliseconds question{2'000}; // to the cluster, while partitions come
+constexpr std::chrono::minutes between_fences{1};
 constexpr const char* exchanged =
     "the topic was deleted and created again, or truncated. To read the new one from "
     "its start, choose another group and data folder";
@@ -78,6 +79,7 @@ public:
     committed_[p] = at;
   }
   std::vector<source_gauge> gauges() const override;
+  std::string why_away(partition_id p) const override;
   std::uint64_t lag(partition_id p) const override { return fetcher_ ? fetcher_->lag(p) : 0; }
 
 private:
@@ -92,11 +94,14 @@ private:
 
   void apply(const std::vector<kafka_group::change>& changes, std::vector<polled>& out);
   status resolve(std::vector<polled>& out);
+  status make_group();
+  status rejoin(const error& why, std::vector<polled>& out);
   void pass_commits();
   void check(std::size_t from, std::vector<polled>& out);
   bool check(polled& what);
   bool check_batch(record_batch_ptr& batch, polled& what);
   bool seek_again(partition_id p, offset at, polled& what);
+  [[nodiscard]] std::string instance() const { return "tidemill-" + s_.store_id + '-'; }
   [[nodiscard]] std::string name_of(partition_id p) const {
     return "partition " + std::to_string(numbers_[p].number) + " of topic " + numbers_[p].topic;
   }
@@ -110,6 +115,7 @@ private:
   std::vector<topic_partition> pending_; // assigned, and nobody knows of it
   bool grown_ = false;                   // and told so
   clock::time_point polled_at_ = clock::now();
+  std::optional<clock::time_point> fenced_at_;
   mutable std::mutex mutex_; // guards the next two
   std::map<partition_id, offset> committed_;
   bool awake_ = false; // `fetcher_` and `group_` are there
@@ -117,21 +123,24 @@ private:
   std::unique_ptr<kafka_group> group_; // its threads wake the fetcher, so it ends first
 };
 
+status kafka_source::make_group() {
+  TIDEMILL_TRY(group_, kafka_group::make({.client = s_.client,
+                                          .topics = s_.topics,
+                                          .group = s_.group,
+                                          .instance = instance() + s_.name,
+                                          .session = s_.session,
+                                          .metadata = to_metadata({s_.store_id, s_.store_name}),
+                                          .event = [this] { wake(); }}));
+  return {};
+}
+
 status kafka_source::open(milliseconds wait) {
-  auto instance = "tidemill-" + s_.store_id + '-';
-  if (!group_) {
-    TIDEMILL_TRY(group_, kafka_group::make({.client = s_.client,
-                                            .topics = s_.topics,
-                                            .group = s_.group,
-                                            .instance = instance + s_.name,
-                                            .session = s_.session,
-                                            .metadata = to_metadata({s_.store_id, s_.store_name}),
-                                            .event = [this] { wake(); }}));
-  }
+  if (!group_)
+    TIDEMILL_CHECK(make_group());
   auto& client = group_->client();
   TIDEMILL_TRY(cluster_, cluster_id(client, wait));
   TIDEMILL_TRY(auto there, find_partitions(client, s_.topics, wait));
-  TIDEMILL_CHECK(check_group(client, s_.group, instance, std::max(wait, milliseconds{1'000})));
+  TIDEMILL_CHECK(check_group(client, s_.group, instance(), std::max(wait, milliseconds{1'000})));
   TIDEMILL_CHECK(numbers_.add(there));
   count_ = numbers_.size();
   lanes_.assign(count_, {});
@@ -177,7 +186,7 @@ status kafka_source::poll(const std::vector<partition_id>& wanted, std::size_t m
   auto group = group_->serve(changes);
   apply(changes, out);
   if (!group && group.error().code() == errc::fenced)
-    return group;
+    return rejoin(group.error(), out);
   if (group)
     group = resolve(out);
   auto from = out.size();
@@ -195,6 +204,25 @@ status kafka_source::poll(const std::vector<partition_id>& wanted, std::size_t m
   if (out.size() > before)
     return {};
   return later(group ? fetched : group);
+}
+
+/// A process that hung and was replaced joins the group once more if it was about to when it hung, before it
+/// ends. Then our place is taken back, once: who takes it again is alive, and uses a copy of our checkpoints.
+status kafka_source::rejoin(const error& why, std::vector<polled>& out) {
+  auto now = clock::now();
+  if (!s_.still_ours || !s_.still_ours() || (fenced_at_ && now - *fenced_at_ < between_fences))
+    return why;
+  fenced_at_ = now;
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (auto p = static_cast<partition_id>(i); lanes_[i].ours) {
+      fetcher_->forget(p);
+      lanes_[i] = {};
+      out.emplace_back(polled_revoked{p, true});
+    }
+  pending_.clear();
+  kafka_group::end(std::move(group_));
+  TIDEMILL_CHECK(make_group());
+  return group_->join();
 }
 
 void kafka_source::apply(const std::vector<kafka_group::change>& changes, std::vector<polled>& out) {
@@ -334,6 +362,11 @@ bool kafka_source::seek_again(partition_id p, offset at, polled& what) {
   if (!sought)
     what = polled_halted{p, sought.error().text()};
   return part.reading;
+}
+
+std::string kafka_source::why_away(partition_id p) const {
+  auto said = group_ ? group_->missing(numbers_[p].topic) : std::string{};
+  return said.empty() ? said : name_of(p) + " can't be read: " + said;
 }
 
 std::vector<source_gauge> kafka_source::gauges() const {
