@@ -161,6 +161,7 @@ result<made_source> make_kafka(const source_plan& s, const component_home& home)
   k.state_folder = home.data.path() / "sources";
   k.store_id = home.data.store_id();
   k.store_name = host_name() + ":" + std::filesystem::absolute(home.data.root()).lexically_normal().string();
+  k.still_ours = [&data = home.data] { return data.verify(); };
   TIDEMILL_TRY(auto source, make_kafka_source(std::move(k)));
   return made_source{std::move(source), nullptr, {}};
 }

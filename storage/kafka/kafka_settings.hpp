@@ -1,10 +1,12 @@
 #pragma once
 
+#include "event/result.hpp"
 #include "event/time.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -42,6 +44,9 @@ struct kafka_source_settings {
   std::filesystem::path state_folder; ///< keeps which partition has which number
   std::string store_id;               ///< whose checkpoints these are: goes with committed offsets
   std::string store_name;             ///< the same for people: host and folder
+  /// Looks whether the checkpoints are still ours, when another process has taken our place in the group;
+  /// null: then they are not.
+  std::function<status()> still_ours = {};
   std::chrono::milliseconds
       session{}; ///< the broker gives a silent member's partitions away after this; 0: default
 };

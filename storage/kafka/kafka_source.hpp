@@ -9,7 +9,8 @@
 namespace tidemill {
 
 /// Reads topics as a member of a consumer group: cooperative assignment, static membership (so that a
-/// process that comes back takes its partitions up at once, and one that was replaced is fenced).
+/// process that comes back takes its partitions up at once, and one that was replaced is fenced; one that has
+/// not been replaced after all, see `still_ours`, joins again).
 ///
 /// Offsets for recovery live in checkpoints; those committed to the group follow them, with the id of the
 /// checkpoint store in their metadata: a partition whose newest commit names another store is refused.

@@ -153,6 +153,23 @@ TEST_CASE("a process that comes back has its partitions at once, and the one bef
   CHECK(second.revoked.empty());
 }
 
+TEST_CASE("who still holds the checkpoints takes a lost place back, once", "[kafka_broker]") {
+  if (no_broker())
+    return;
+  world w{3};
+  w.settings.still_ours = [] { return status{}; };
+  heard first, second, third;
+  auto a = w.open(first, 3);
+  // As if it had hung while it joined: nobody polls it again.
+  auto b = w.open(second, 3);
+  REQUIRE(poll_until(*a, {}, first, [&] { return first.assigned.size() == 6; }));
+  CHECK(first.revoked.size() == 3);
+  CHECK(first.errors.empty());
+  auto c = w.open(third, 3);
+  REQUIRE(poll_until(*a, {}, first,
+                     [&] { return !first.errors.empty() && first.errors.back().code() == errc::fenced; }));
+}
+
 TEST_CASE("a revoked partition stays ours until it is released; then another member has it",
           "[kafka_broker]") {
   if (no_broker())
