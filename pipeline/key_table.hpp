@@ -31,6 +31,8 @@ public:
   [[nodiscard]] std::string_view at(std::uint32_t id) const noexcept {
     return (*pages_->pages[id / key_pages::keys])[id % key_pages::keys];
   }
+  /// So many keys will be there.
+  void reserve(std::size_t keys) { ids_.reserve(keys); }
   /// One more thing needs the key.
   void retain(std::uint32_t id) noexcept { ++uses_[id]; }
   /// One less; after the last one the key is forgotten.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace tidemill {
 
@@ -35,7 +36,9 @@ struct pane_table::slice_panes {
 
   slice_blocks blocks;
   std::vector<std::uint32_t> pane_of_key; // by key id; `none`: no pane
-  std::size_t filled = 0;                 // while it is restored: panes that have come
+  // While it is restored: keys by pane, and how many panes have come.
+  std::vector<std::unique_ptr<key_pages::page>> restored_keys;
+  std::size_t filled = 0;
 };
 
 namespace {
@@ -171,16 +174,14 @@ bool pane_table::restore_slice(slice_panes& in, byte_reader panes) {
     if (found.in->changed_at(found.at) > 0)
       continue; // a newer one has come before
     in.blocks.change(number, changed_at);
-    auto id = keys_->intern(key);
-    keys_->retain(id);
-    found.in->key(found.at) = id;
+    auto page = number / key_pages::keys;
+    if (page >= in.restored_keys.size())
+      in.restored_keys.resize(page + 1);
+    if (!in.restored_keys[page])
+      in.restored_keys[page] = std::make_unique<key_pages::page>();
+    (*in.restored_keys[page])[number % key_pages::keys] = key;
     ++in.filled;
     ++panes_;
-    if (id >= in.pane_of_key.size())
-      in.pane_of_key.resize(std::max<std::size_t>(id + 1, keys_->ids()), none);
-    if (in.pane_of_key[id] != none)
-      return false;
-    in.pane_of_key[id] = static_cast<std::uint32_t>(number);
     if (!layout_->load(found.in->state(found.at), state) || !state.at_end())
       return false;
     if (!late.empty())
@@ -189,9 +190,30 @@ bool pane_table::restore_slice(slice_panes& in, byte_reader panes) {
   return panes.ok();
 }
 
-bool pane_table::complete() const noexcept {
-  return std::ranges::all_of(slices_,
-                             [](const auto& s) { return s.second->filled == s.second->blocks.panes(); });
+/// Keys get their ids in the order of the panes, as if their events had come again: panes come in the order
+/// of what was saved last, which would scatter the keys over the memory.
+bool pane_table::finish_restore() {
+  for (auto& [slice, in] : slices_) {
+    auto pages = std::exchange(in->restored_keys, {});
+    if (std::exchange(in->filled, 0) != in->blocks.panes())
+      return false;
+    keys_->reserve(in->blocks.panes());
+    for (std::size_t pane = 0; pane < in->blocks.panes(); ++pane) {
+      auto& page = pages[pane / key_pages::keys];
+      auto id = keys_->intern((*page)[pane % key_pages::keys]);
+      keys_->retain(id);
+      if (id >= in->pane_of_key.size())
+        in->pane_of_key.resize(std::max<std::size_t>(id + 1, keys_->ids()), none);
+      if (in->pane_of_key[id] != none)
+        return false;
+      in->pane_of_key[id] = static_cast<std::uint32_t>(pane);
+      auto found = in->blocks.writable(pane);
+      found.in->key(found.at) = id;
+      if ((pane + 1) % key_pages::keys == 0)
+        page = nullptr;
+    }
+  }
+  return true;
 }
 
 } // namespace tidemill

@@ -64,8 +64,9 @@ public:
   /// Takes back what `frozen_panes` wrote, into a table that had nothing else; of a pane that comes twice the
   /// first one counts. Slices ≤ `freed` are passed over. False: the bytes are damaged.
   [[nodiscard]] bool restore(std::string_view sections, std::int64_t freed);
-  /// After the last `restore`: whether every pane that others were numbered after has come.
-  [[nodiscard]] bool complete() const noexcept;
+  /// After the last `restore`, before anything else. False: not every pane has come that others were numbered
+  /// after, or one key has come as two.
+  [[nodiscard]] bool finish_restore();
 
 private:
   struct slice_panes;

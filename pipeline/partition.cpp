@@ -580,7 +580,7 @@ status partition::restore(offset at, std::string_view core, const stored_pieces&
     return {};
   }));
   for (auto& f : impl_->feeds)
-    if (!f->panes.complete())
+    if (!f->panes.finish_restore())
       return error{errc::corrupt, "the checkpoint lacks some of the state of view " + f->plan().name};
   return {};
 }

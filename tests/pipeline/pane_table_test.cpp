@@ -66,7 +66,7 @@ struct table {
       auto sound = read_heading(piece, heading) && panes.restore(heading.sections, freed);
       return sound ? status{} : status{error{errc::corrupt, "piece"}};
     });
-    return done && panes.complete();
+    return done && panes.finish_restore();
   }
 
   layout_ptr layout;
