@@ -4,6 +4,7 @@
 #include "cli/checkpoint_command.hpp"
 #include "cli/dlq_command.hpp"
 #include "cli/load_pipeline.hpp"
+#include "cli/test_command.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -28,6 +29,8 @@ constexpr const char* usage = R"(tidemill: real-time views over event streams, f
       finds all faults of a pipeline, each with line, column and hint; exit code 78 if there are any
   tidemill plan FILE [--data DIR]
       shows what would run, how large it is, and what state would be restored or lost
+  tidemill test FILE…
+      runs the tests of pipelines, see tidemill test --help
   tidemill dlq list|show|replay FILE …
       shows dead letters and sends them again, see tidemill dlq --help
   tidemill checkpoint ls|show|diff FILE …
@@ -177,6 +180,8 @@ int run_command(const std::vector<std::string>& arguments) {
   }
   if (!arguments.empty() && arguments[0] == "dlq")
     return dlq_command({arguments.begin() + 1, arguments.end()});
+  if (!arguments.empty() && arguments[0] == "test")
+    return test_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "checkpoint")
     return checkpoint_command({arguments.begin() + 1, arguments.end()});
   std::string fault;

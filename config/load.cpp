@@ -4,11 +4,13 @@
 #include "config/settings.hpp"
 #include "config/source_text.hpp"
 #include "config/suggest.hpp"
+#include "config/test_section.hpp"
 #include "config/yaml_node.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <optional>
 #include <system_error>
 
 namespace tidemill {
@@ -39,7 +41,8 @@ const std::vector<field_spec>& top_fields() {
       {.name = "engine",
        .type = field_type::section,
        .text = "",
-       .foreign = {"settings", "runtime", "options", "global", "config"}}};
+       .foreign = {"settings", "runtime", "options", "global", "config"}},
+      {.name = "tests", .type = field_type::sections, .text = "", .foreign = {"test", "spec"}}};
   return all;
 }
 
@@ -110,6 +113,8 @@ private:
       });
     } else if (name == "serve" || name == "engine") {
       section(key, node);
+    } else if (name == "tests") {
+      read_tests(node, reader_, out_.tests);
     } else if (name == "alerts") {
       reader_.fault(key.at, name, "alerts are not available in this version",
                     "remove the section; a view with `where` or `score` shows what happens");
@@ -296,13 +301,15 @@ loaded load_text(std::string_view text, std::string file, const environment_look
   return out;
 }
 
-loaded load_file(const std::string& path, const environment_lookup& environment) {
+namespace {
+
+/// The text of a file, or a diagnostic.
+std::optional<std::string> read_text(const std::string& path, loaded& out) {
+  out.pipeline.file = path;
   auto unreadable = [&] {
     auto why = std::error_code{errno, std::generic_category()}.message();
-    loaded out;
-    out.pipeline.file = path;
     out.diagnostics.push_back({severity::error, {}, {}, "the file can't be read: " + why, ""});
-    return out;
+    return std::nullopt;
   };
   errno = 0;
   std::ifstream in{path, std::ios::binary};
@@ -314,7 +321,34 @@ loaded load_file(const std::string& path, const environment_lookup& environment)
   if (in.bad() || (in.fail() && !in.eof()))
     return unreadable();
   text.resize(static_cast<std::size_t>(in.gcount()));
-  return load_text(text, path, environment);
+  return text;
+}
+
+} // namespace
+
+loaded load_file(const std::string& path, const environment_lookup& environment) {
+  loaded out;
+  auto text = read_text(path, out);
+  return text ? load_text(*text, path, environment) : out;
+}
+
+loaded load_tests_file(const std::string& path) {
+  loaded out;
+  auto text = read_text(path, out);
+  if (!text)
+    return out;
+  auto document = parse_yaml(*text, out.diagnostics);
+  const environment_lookup nothing = [](std::string_view) { return std::nullopt; };
+  settings_reader reader{components(), nothing, document.incomplete, out.diagnostics};
+  if (!document.root || document.root->of != yaml_node::kind::map)
+    return out;
+  for (const auto& [key, node] : document.root->entries) {
+    if (key->text == "tests")
+      read_tests(*node, reader, out.pipeline.tests);
+    else if (!key->text.starts_with("x-"))
+      reader.fault(key->at, key->text, "a file of tests has the key \"tests\" alone");
+  }
+  return out;
 }
 
 } // namespace tidemill

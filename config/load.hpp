@@ -26,5 +26,7 @@ struct loaded {
                                const catalogue& known = components());
 /// As above; a file that can't be read is a diagnostic, too.
 [[nodiscard]] loaded load_file(const std::string& path, const environment_lookup& environment);
+/// Reads a file that holds nothing but `tests:` of a pipeline that is elsewhere, into `pipeline.tests`.
+[[nodiscard]] loaded load_tests_file(const std::string& path);
 
 } // namespace tidemill

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "event/options.hpp"
+#include "event/test_case.hpp"
 
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct definition {
   std::vector<view_definition> views;
   options serve;  ///< `serve:`, see http/spec.hpp
   options engine; ///< `engine:`, see actors/spec.hpp: checkpoint interval, shutdown, restart, memory
+  std::vector<test_case> tests; ///< `tests:`
 };
 
 } // namespace tidemill

@@ -24,7 +24,8 @@ ARROWS = {
         "actors/spec.hpp",
     ],
     "actors": ["event", "pipeline", "storage", "storage/*", "http"],
-    "cli": ["event", "config", "actors/platform.hpp", "actors/dead_letter_tools.hpp", "actors/checkpoint_tools.hpp"],
+    "cli": ["event", "config", "actors/platform.hpp", "actors/dead_letter_tools.hpp", "actors/checkpoint_tools.hpp",
+            "actors/test_run.hpp"],
 }
 
 # Library → prefixes of its headers, and the folders that may use it.

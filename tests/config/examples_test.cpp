@@ -24,7 +24,7 @@ std::optional<std::string> variable(std::string_view name) {
 std::vector<std::string> examples() {
   std::vector<std::string> out;
   for (const auto& entry : std::filesystem::directory_iterator{TIDEMILL_SOURCE_DIR "/examples"})
-    if (entry.path().extension() == ".yaml")
+    if (entry.path().extension() == ".yaml" && !entry.path().stem().string().ends_with(".tests"))
       out.push_back(entry.path().string());
   std::ranges::sort(out);
   return out;

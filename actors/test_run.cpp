@@ -1,0 +1,355 @@
+#include "actors/test_run.hpp"
+
+#include "actors/components.hpp"
+#include "event/json_match.hpp"
+#include "event/json_parse.hpp"
+#include "pipeline/test_driver.hpp"
+#include "storage/disk_file.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <unistd.h>
+
+namespace tidemill {
+namespace {
+
+constexpr std::size_t most_shown = 5; // values of one list in a fault's text
+
+/// A step that can't be done at all.
+struct impossible {
+  test_fault why;
+};
+
+/// A folder of its own for tables that tests write.
+class scratch {
+public:
+  scratch()
+      : path_(std::filesystem::temp_directory_path() / ("tidemill-test-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(path_);
+  }
+  ~scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  scratch(const scratch&) = delete;
+  scratch& operator=(const scratch&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+private:
+  std::filesystem::path path_;
+};
+
+std::string csv_cell(const value* v, char delimiter) {
+  std::string text;
+  if (v == nullptr || v->is_null())
+    return text;
+  if (const auto* s = v->get_if<std::string>())
+    text = *s;
+  else
+    append_json(text, *v);
+  if (text.find_first_of(std::string{"\"\r\n"} + delimiter) == std::string::npos)
+    return text;
+  std::string quoted = "\"";
+  for (auto c : text)
+    quoted += c == '"' ? std::string{"\"\""} : std::string{c};
+  return quoted + '"';
+}
+
+/// Objects as CSV: the header, then a line each. Columns in the order in which they first appear.
+std::vector<std::string> as_csv(const std::vector<value>& objects, char delimiter) {
+  std::vector<value> names;
+  for (const auto& o : objects)
+    for (const auto& [key, cell] : *o.as_map())
+      if (std::ranges::find(names, key) == names.end())
+        names.push_back(key);
+  auto line = [&](auto cell_of) {
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      out += (i > 0 ? std::string{delimiter} : "") + csv_cell(cell_of(names[i]), delimiter);
+    return out;
+  };
+  std::vector<std::string> out{line([](const value& name) { return &name; })};
+  for (const auto& o : objects)
+    out.push_back(line([&](const value& name) -> const value* {
+      auto found = std::ranges::find(*o.as_map(), name, &std::pair<value, value>::first);
+      return found == o.as_map()->end() ? nullptr : &found->second;
+    }));
+  return out;
+}
+
+class run {
+public:
+  run(const std::shared_ptr<const plan>& all, const test_case& test) : all_(all), test_(test) {}
+
+  std::vector<test_fault> go(bool crashes) {
+    try {
+      test_driver::settings s{all_, partitions(), tables(), test_.clock};
+      driver_ = std::make_unique<test_driver>(std::move(s));
+      driver_->crash_always(crashes);
+      for (const auto& step : test_.steps) {
+        at_ = step.at;
+        std::visit([&](const auto& what) { take(what); }, step.of);
+      }
+    } catch (const impossible& i) {
+      faults_.push_back(i.why);
+    } catch (const std::exception& e) { // a bug of a step, an aggregate, the driver: the test has found it
+      faults_.push_back({at_, std::string{"the pipeline failed: "} + e.what()});
+    }
+    return std::move(faults_);
+  }
+
+private:
+  std::vector<std::uint32_t> partitions() const {
+    std::vector<std::uint32_t> out(all_->sources.size(), 1);
+    for (const auto& step : test_.steps)
+      if (const auto* s = std::get_if<test_send>(&step.of))
+        for (std::size_t i = 0; i < out.size(); ++i)
+          if (all_->sources[i].name == s->source.text)
+            out[i] = std::max(out[i], s->partition + 1);
+    return out;
+  }
+
+  std::vector<table_ptr> tables() {
+    std::vector<table_ptr> out;
+    for (std::size_t i = 0; i < all_->tables.size(); ++i)
+      out.push_back(load(i, all_->tables[i]));
+    return out;
+  }
+
+  table_ptr load(std::size_t number, const component& c) {
+    auto store = make_table(c, base_folder(all_->written),
+                            scratch_.path() / (c.name.text + '.' + std::to_string(number) + ".versions"));
+    auto latest = store->latest();
+    if (!latest)
+      throw impossible{{at_, "table " + c.name.text + ": " + latest.error().text()}};
+    return *latest;
+  }
+
+  std::size_t source(const text_at& name) const {
+    auto found = std::ranges::find(all_->sources, name.text, &source_plan::name);
+    if (found == all_->sources.end())
+      throw impossible{{name.at, "there is no source \"" + name.text + "\""}};
+    return static_cast<std::size_t>(found - all_->sources.begin());
+  }
+
+  void take(const test_advance& a) { driver_->advance(a.by); }
+  void take(const test_end&) { driver_->end(); }
+  void take(const test_crash& c) {
+    using what = test_crash::what;
+    driver_->crash(c.of == what::worker ? test_driver::victim::workers
+                   : c.of == what::view ? test_driver::victim::views
+                                        : test_driver::victim::process);
+  }
+
+  void take(const test_send& s) {
+    auto number = source(s.source);
+    const auto& format = all_->sources[number].format;
+    auto partition = static_cast<partition_id>(s.partition);
+    auto with_header = format.name == "csv" && format.header;
+    std::vector<std::string> lines;
+    if (!s.file.empty()) {
+      lines = lines_of(s, format);
+    } else if (std::ranges::all_of(s.records, &test_send::record::raw)) {
+      for (const auto& r : s.records)
+        lines.push_back(r.text);
+    } else {
+      lines = encoded(s, format);
+    }
+    std::string header;
+    if (with_header && !lines.empty()) {
+      header = lines.front();
+      lines.erase(lines.begin());
+    }
+    driver_->send(number, partition, lines, header);
+  }
+
+  std::vector<std::string> lines_of(const test_send& s, const format_options& format) const {
+    auto path = std::filesystem::path{s.file};
+    auto text = read_file(path.is_absolute() ? path : base_folder(all_->written) / path, 1u << 30);
+    if (!text)
+      throw impossible{{s.source.at, text.error().text()}};
+    std::vector<std::string> out;
+    framer frames{format};
+    for (std::string_view rest = *text; !rest.empty();) {
+      auto one = frames.next(rest, true).value();
+      if (one.content > 0)
+        out.emplace_back(rest.substr(0, one.content));
+      rest.remove_prefix(one.total);
+    }
+    return out;
+  }
+
+  /// Objects in the format of the source; raw texts between them stay as they are.
+  std::vector<std::string> encoded(const test_send& s, const format_options& format) const {
+    std::vector<std::string> out;
+    if (format.name == "json" || format.name == "ndjson") {
+      for (const auto& r : s.records)
+        out.push_back(r.text);
+      return out;
+    }
+    std::vector<value> objects;
+    for (const auto& r : s.records) {
+      auto object = r.raw ? result<value>{value{}} : parse_json(r.text);
+      if (!object || object->as_map() == nullptr || format.name != "csv")
+        throw impossible{
+            {r.at, "an event of format " + format.name + " can't be made of this; write it as text"}};
+      objects.push_back(std::move(*object));
+    }
+    out = as_csv(objects, format.delimiter);
+    if (!format.header)
+      out.erase(out.begin());
+    return out;
+  }
+
+  void take(const test_table& t) {
+    auto found =
+        std::ranges::find(all_->tables, t.table.text, [](const component& c) { return c.name.text; });
+    if (found == all_->tables.end())
+      throw impossible{{t.table.at, "there is no table \"" + t.table.text + "\""}};
+    if (found->type != "csv")
+      throw impossible{{t.table.at, "rows can be given for tables of type csv only"}};
+    auto number = static_cast<std::size_t>(found - all_->tables.begin());
+    auto file = scratch_.path() / (t.table.text + '.' + std::to_string(++files_) + ".csv");
+    std::ofstream out{file};
+    for (const auto& line : as_csv(parsed(t.rows), found->settings.text("delimiter", ",").front()))
+      out << line << '\n';
+    out.close();
+    auto changed = *found;
+    changed.settings = {};
+    for (const auto& [name, setting] : found->settings.all())
+      changed.settings.set(name, setting);
+    changed.settings.set("path", {t.table.at, file.string()});
+    driver_->use_table(number, load(number + all_->tables.size() * files_, changed));
+  }
+
+  static std::vector<value> parsed(const std::vector<json_at>& texts) {
+    std::vector<value> out;
+    for (const auto& t : texts)
+      out.push_back(parse_json(t.json).value());
+    return out;
+  }
+
+  void take(const test_expect& e) {
+    for (const auto& l : e.rows)
+      expect_rows(l);
+    for (const auto& l : e.events)
+      expect_events(l);
+  }
+
+  void expect_rows(const test_expect::list& l) {
+    for (std::size_t s = 0; s < all_->sources.size(); ++s)
+      for (std::size_t v = 0; v < all_->sources[s].views.size(); ++v)
+        if (all_->sources[s].views[v].name == l.of.text) {
+          std::vector<std::string> actual;
+          for (const auto& r : driver_->rows(s, v))
+            actual.push_back(to_json(*all_->sources[s].views[v].schema, *r));
+          return compare(l, actual, "rows of " + l.of.text);
+        }
+    faults_.push_back({l.of.at, "there is no view \"" + l.of.text + "\""});
+  }
+
+  void expect_events(const test_expect::list& l) {
+    std::vector<std::string> actual;
+    auto known = false;
+    for (std::size_t s = 0; s < all_->sources.size(); ++s)
+      for (std::size_t o = 0; o < all_->sources[s].outputs.size(); ++o)
+        if (all_->sources[s].outputs[o].name == l.of.text) {
+          known = true;
+          std::ranges::move(driver_->events(s, o), std::back_inserter(actual));
+        }
+    if (!known)
+      return faults_.push_back({l.of.at, "there is no stream or side output \"" + l.of.text + "\""});
+    compare(l, actual, "events of " + l.of.text);
+  }
+
+  void compare(const test_expect::list& l, const std::vector<std::string>& actual, const std::string& what) {
+    auto expected = parsed(l.items);
+    std::vector<value> there;
+    for (const auto& a : actual)
+      there.push_back(parse_json(a).value());
+    auto pairs = pair_up(expected, there);
+    auto unused = std::set<std::size_t>(pairs.unused.begin(), pairs.unused.end());
+    std::size_t told = 0;
+    for (std::size_t e = 0; e < expected.size(); ++e) {
+      if (pairs.of[e] != pairing::none || ++told > most_shown)
+        continue;
+      auto text = what + ": expected " + l.items[e].json;
+      if (auto nearest = nearest_to(expected[e], there, unused)) {
+        text += "\n  nearest:  " + actual[*nearest] + "\n  there " + mismatch(expected[e], there[*nearest]);
+        unused.erase(*nearest); // said already
+      } else {
+        text += actual.empty() ? "\n  there are none" : "\n  nothing like it is there";
+      }
+      faults_.push_back({l.items[e].at, std::move(text)});
+    }
+    if (told > most_shown)
+      faults_.push_back({l.of.at, what + ": " + std::to_string(told - most_shown) + " more are missing"});
+    if (l.some || unused.empty())
+      return;
+    auto text = what + ": not expected:";
+    std::size_t shown = 0;
+    for (auto a : unused)
+      if (++shown <= most_shown)
+        text += "\n  " + actual[a];
+    if (shown > most_shown)
+      text += "\n  and " + std::to_string(shown - most_shown) + " more";
+    faults_.push_back({l.of.at, std::move(text)});
+  }
+
+  /// The one with the most members that match.
+  static std::optional<std::size_t> nearest_to(const value& expected, const std::vector<value>& actual,
+                                               const std::set<std::size_t>& among) {
+    std::optional<std::size_t> best;
+    std::size_t most = 0;
+    for (auto a : among) {
+      std::size_t same = 0;
+      for (const auto& member : *expected.as_map())
+        same += mismatch(value{value_map{member}}, actual[a]).empty() ? 1 : 0;
+      if (same > most) {
+        most = same;
+        best = a;
+      }
+    }
+    return best;
+  }
+
+  std::shared_ptr<const plan> all_;
+  const test_case& test_;
+  scratch scratch_;
+  std::unique_ptr<test_driver> driver_;
+  position at_;
+  std::size_t files_ = 0;
+  std::vector<test_fault> faults_;
+};
+
+} // namespace
+
+definition with_takers(definition d) {
+  std::set<std::string> wanted;
+  for (const auto& t : d.tests)
+    for (const auto& s : t.steps)
+      if (const auto* e = std::get_if<test_expect>(&s.of))
+        for (const auto& l : e->events)
+          wanted.insert(l.of.text);
+  auto stream = [&](const std::string& name) {
+    return std::ranges::any_of(d.streams, [&](const auto& s) { return s.name.text == name; }) ||
+           std::ranges::any_of(d.sources, [&](const auto& s) { return s.name.text == name; });
+  };
+  for (const auto& name : wanted)
+    if (stream(name)) {
+      component taker{{"test-" + name, {}}, "test", {}};
+      taker.settings.set("from", {{}, std::vector<text_at>{{name, {}}}});
+      d.sinks.push_back(std::move(taker));
+    }
+  return d;
+}
+
+std::vector<test_fault> run_test(const std::shared_ptr<const plan>& all, const test_case& test,
+                                 bool crashes) {
+  return run{all, test}.go(crashes);
+}
+
+} // namespace tidemill
