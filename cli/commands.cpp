@@ -3,6 +3,7 @@
 #include "actors/platform.hpp"
 #include "cli/checkpoint_command.hpp"
 #include "cli/dlq_command.hpp"
+#include "cli/eval_command.hpp"
 #include "cli/load_pipeline.hpp"
 #include "cli/test_command.hpp"
 
@@ -31,6 +32,8 @@ constexpr const char* usage = R"(tidemill: real-time views over event streams, f
       shows what would run, how large it is, and what state would be restored or lost
   tidemill test FILE…
       runs the tests of pipelines, see tidemill test --help
+  tidemill eval 'EXPRESSION' [--event JSON]
+      prints value and type of a CEL expression; without one, reads them line by line
   tidemill dlq list|show|replay FILE …
       shows dead letters and sends them again, see tidemill dlq --help
   tidemill checkpoint ls|show|diff FILE …
@@ -180,6 +183,8 @@ int run_command(const std::vector<std::string>& arguments) {
   }
   if (!arguments.empty() && arguments[0] == "dlq")
     return dlq_command({arguments.begin() + 1, arguments.end()});
+  if (!arguments.empty() && arguments[0] == "eval")
+    return eval_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "test")
     return test_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "checkpoint")
