@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <unordered_set>
 
 namespace tidemill {
@@ -47,6 +48,45 @@ status parse_order(std::string_view text, const view_schema& schema, row_query& 
 
 bool in_time(const row& r, const row_query& query) {
   return r.window_end > query.from && r.window_start < query.to;
+}
+
+/// Every row in its order: the first ones, if no other order is wanted.
+std::vector<const published_row*> select_all(const view_snapshot& view, const row_query& query) {
+  std::vector<const published_row*> out;
+  const auto most = query.order.empty() ? query.limit : std::numeric_limits<std::size_t>::max();
+  for (const auto& block : view.blocks) {
+    if (block->rows.back().data->window_end <= query.from)
+      continue;
+    for (const auto& r : block->rows) {
+      if (out.size() == most)
+        return out;
+      if (!r.removed && in_time(*r.data, query) && (!query.where || query.where(*r.data)))
+        out.push_back(&r);
+    }
+  }
+  return out;
+}
+
+/// The newest row of each key.
+std::vector<const published_row*> select_newest(const view_snapshot& view, const row_query& query) {
+  std::vector<const published_row*> out;
+  const bool open_too = query.window == window_choice::open || view.schema->size <= microseconds{0};
+  std::unordered_set<std::string_view> seen;
+  // Blocks lie in the order of window_end: from the back, the first window of a key is its newest.
+  for (auto block = view.blocks.rbegin(); block != view.blocks.rend(); ++block) {
+    if ((*block)->rows.back().data->window_end <= query.from)
+      break;
+    for (auto r = (*block)->rows.rbegin(); r != (*block)->rows.rend(); ++r) {
+      if (r->removed || !in_time(*r->data, query))
+        continue;
+      if ((!open_too && r->data->state == row_state::open) || !seen.insert(r->data->key).second)
+        continue;
+      if (!query.where || query.where(*r->data))
+        out.push_back(&*r);
+    }
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
 }
 
 } // namespace
@@ -105,21 +145,7 @@ result<row_query> parse_row_query(const request_target& target, const served_vie
 }
 
 std::vector<const published_row*> select_rows(const view_snapshot& view, const row_query& query) {
-  std::vector<const published_row*> out;
-  const bool every = query.window == window_choice::all;
-  const bool open_too = query.window == window_choice::open || view.schema->size <= microseconds{0};
-  std::unordered_set<std::string_view> seen;
-  // Blocks lie in the order of window_end: from the back, the first window of a key is its newest.
-  for (auto block = view.blocks.rbegin(); block != view.blocks.rend(); ++block)
-    for (auto r = (*block)->rows.rbegin(); r != (*block)->rows.rend(); ++r) {
-      if (r->removed || !in_time(*r->data, query))
-        continue;
-      if (!every && ((!open_too && r->data->state == row_state::open) || !seen.insert(r->data->key).second))
-        continue;
-      if (!query.where || query.where(*r->data))
-        out.push_back(&*r);
-    }
-  std::reverse(out.begin(), out.end());
+  auto out = query.window == window_choice::all ? select_all(view, query) : select_newest(view, query);
   const auto shown = std::min(out.size(), query.limit);
   if (!query.order.empty()) {
     std::vector<std::pair<value, std::size_t>> keys;
