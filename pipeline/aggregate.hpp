@@ -100,6 +100,8 @@ public:
   [[nodiscard]] std::byte* data() noexcept { return memory_.get(); }
   [[nodiscard]] const std::byte* data() const noexcept { return memory_.get(); }
   void merge(const accumulator& from);
+  /// Merges a state of the same layout; not into an empty one.
+  void merge(const std::byte* from) { layout_->merge(memory_.get(), from); }
   /// As if it had been made anew.
   void reset();
   [[nodiscard]] accumulator clone() const; ///< by merging into a fresh one

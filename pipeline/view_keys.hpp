@@ -7,6 +7,7 @@
 #include "pipeline/aggregate.hpp"
 #include "pipeline/late_counts.hpp"
 #include "pipeline/model/detector.hpp"
+#include "pipeline/unsealed_panes.hpp"
 #include "pipeline/window/sliding_fold.hpp"
 
 #include <cstdint>
@@ -19,23 +20,20 @@
 
 namespace tidemill {
 
-/// The panes of one key in one unsealed slice, by partition, ascending.
-struct pane_cell {
-  struct part {
-    partition_id from{};
-    accumulator state;
-    late_counts late;
-  };
-  std::vector<part> parts;
+/// Where a key's panes in an unsealed slice are.
+struct pane_place {
+  std::int64_t slice = 0;
+  unsealed_panes* in = nullptr;
+  std::uint32_t cell = 0;
 };
 
 /// What a view knows of one key.
 struct key_state {
   std::string key;
-  std::vector<value> by;                      ///< decoded
-  std::map<std::int64_t, pane_cell> unsealed; ///< by slice
-  sliding_fold sealed;                        ///< slices that windows to come still cover
-  std::map<std::int64_t, late_counts> late;   ///< of those slices, where there are any
+  std::vector<value> by;                    ///< decoded
+  std::vector<pane_place> unsealed;         ///< by slice, ascending
+  sliding_fold sealed;                      ///< slices that windows to come still cover
+  std::map<std::int64_t, late_counts> late; ///< of those slices, where there are any
   bool had = false; ///< the last sealed window had events (sliding: a zero row is due)
   std::vector<std::unique_ptr<detector>> models;
   std::map<std::int64_t, row_ptr> published; ///< rows not sealed yet, by the slice their window ends with

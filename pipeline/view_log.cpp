@@ -22,10 +22,10 @@ std::string view_state::frontier_record() const {
 void view_state::write_row(byte_writer& out, const row& r) const {
   out.text(r.key);
   out.varint(r.revision);
-  std::string cells;
+  cells_.clear();
   for (std::size_t i = what_.by.size(); i < r.columns.size(); ++i)
-    append_encoded(cells, r.columns[i]);
-  out.text(cells);
+    append_encoded(cells_, r.columns[i]);
+  out.text(cells_);
 }
 
 std::shared_ptr<row> view_state::read_row(byte_reader& in, std::int64_t e) const {

@@ -43,23 +43,26 @@ key_state& view_state::key(std::string_view bytes) {
   return keys_.add(std::move(made));
 }
 
+unsealed_panes& view_state::unsealed_at(std::int64_t s) {
+  if (unsealed_last_.second != nullptr && unsealed_last_.first == s)
+    return *unsealed_last_.second;
+  auto& panes = unsealed_[s];
+  if (!panes)
+    panes = std::make_unique<unsealed_panes>(*what_.layout);
+  unsealed_last_ = {s, panes.get()};
+  return *panes;
+}
+
 key_state* view_state::replace(const pane_image& pane, partition_id from) {
-  byte_reader in{pane.state};
-  auto state = accumulator::load(what_.layout, in);
-  if (!state || !in.at_end())
-    return nullptr;
   auto& k = key(pane.key);
-  auto& parts = k.unsealed[pane.slice].parts;
-  if (parts.empty()) {
-    parts.reserve(std::min<std::size_t>(frontier.size(), 4)); // of many partitions most have no such key
-    unsealed_[pane.slice].push_back(&k);
+  auto place = k.unsealed.end(); // mostly a slice newer than all before, or the newest
+  if (!k.unsealed.empty() && k.unsealed.back().slice >= pane.slice)
+    place = std::ranges::lower_bound(k.unsealed, pane.slice, {}, &pane_place::slice);
+  if (place == k.unsealed.end() || place->slice != pane.slice) {
+    auto& in = unsealed_at(pane.slice);
+    place = k.unsealed.insert(place, {pane.slice, &in, in.add(k)});
   }
-  auto it = std::ranges::lower_bound(parts, from, {}, &pane_cell::part::from);
-  if (it == parts.end() || it->from != from)
-    it = parts.insert(it, pane_cell::part{from, {}, {}});
-  it->state = std::move(*state);
-  it->late = pane.late;
-  return &k;
+  return place->in->replace(place->cell, from, pane.state, pane.late) ? &k : nullptr;
 }
 
 std::optional<std::int64_t> view_state::next_to_seal() const {
@@ -78,8 +81,8 @@ bool view_state::has_events(const key_state& k, std::int64_t e) const {
   const auto& sealed = k.sealed.slices();
   if (auto it = sealed.lower_bound(first); it != sealed.end() && it->first <= e)
     return true;
-  auto it = k.unsealed.lower_bound(first);
-  return it != k.unsealed.end() && it->first <= e;
+  auto it = std::ranges::lower_bound(k.unsealed, first, {}, &pane_place::slice);
+  return it != k.unsealed.end() && it->slice <= e;
 }
 
 bool view_state::has_row(const key_state& k, std::int64_t e) const {
@@ -128,11 +131,12 @@ std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state
     k.sealed.window(first, total);
   for (auto it = k.late.lower_bound(first); it != k.late.end() && it->first <= e; ++it)
     revision += late_for(it->second, e - it->first);
-  for (auto it = k.unsealed.lower_bound(first); it != k.unsealed.end() && it->first <= e; ++it)
-    for (const auto& part : it->second.parts) {
-      total.merge(part.state);
-      revision += late_for(part.late, e - it->first);
-    }
+  auto it = std::ranges::lower_bound(k.unsealed, first, {}, &pane_place::slice);
+  for (; it != k.unsealed.end() && it->slice <= e; ++it)
+    it->in->for_each(it->cell, [&](const std::byte* of_pane, const late_counts& late) {
+      total.merge(of_pane);
+      revision += late_for(late, e - it->slice);
+    });
   return make_row(k, e, state, total, revision);
 }
 
@@ -186,7 +190,7 @@ void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends
 row_ptr view_state::compose_newest_open(key_state& k, std::int64_t closed) {
   if (k.unsealed.empty())
     return nullptr;
-  auto e = what_.window.next_window_end(k.unsealed.rbegin()->first);
+  auto e = what_.window.next_window_end(k.unsealed.back().slice);
   if (e <= closed)
     return nullptr;
   auto r = compose(k, e, row_state::open);
@@ -197,18 +201,18 @@ row_ptr view_state::compose_newest_open(key_state& k, std::int64_t closed) {
 void view_state::fold_cell(key_state& k, std::int64_t s, byte_writer& log) {
   accumulator total{what_.layout};
   late_counts late;
-  for (const auto& part : k.unsealed.at(s).parts) {
-    total.merge(part.state);
-    for (const auto& [beyond, n] : part.late)
+  const auto& place = k.unsealed.front(); // older slices are sealed
+  place.in->for_each(place.cell, [&](const std::byte* state, const late_counts& of_pane) {
+    total.merge(state);
+    for (const auto& [beyond, n] : of_pane)
       add_late(late, beyond, n);
-  }
-  std::string state;
-  byte_writer out{state};
+  });
+  bits_.clear();
+  byte_writer out{bits_};
   total.save(out);
   log.text(k.key);
   save(late, log);
-  log.text(state);
-  k.unsealed.erase(s);
+  log.text(bits_);
   k.sealed.push(s, std::move(total));
   if (!late.empty())
     k.late[s] = std::move(late);
@@ -216,14 +220,20 @@ void view_state::fold_cell(key_state& k, std::int64_t s, byte_writer& log) {
 }
 
 /// The keys with panes in a slice, in their order.
-std::vector<key_state*> view_state::take_slice(std::int64_t s) {
-  auto cells = unsealed_.find(s);
-  if (cells == unsealed_.end())
-    return {};
-  auto taken = std::move(cells->second);
-  unsealed_.erase(cells);
-  std::ranges::sort(taken, key_order{});
-  return taken;
+std::vector<key_state*> view_state::keys_in(std::int64_t s) const {
+  std::vector<key_state*> all;
+  auto in = unsealed_.find(s);
+  for (std::uint32_t cell = 0; in != unsealed_.end() && cell < in->second->size(); ++cell)
+    all.push_back(&in->second->key(cell));
+  std::ranges::sort(all, key_order{});
+  return all;
+}
+
+void view_state::drop_unsealed(std::int64_t s, const std::vector<key_state*>& in_slice) {
+  for (auto* k : in_slice)
+    k->unsealed.erase(k->unsealed.begin());
+  unsealed_.erase(s);
+  unsealed_last_ = {};
 }
 
 template <class Keys>
@@ -258,11 +268,13 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   byte_writer log{out.log};
   log.u8(static_cast<std::uint8_t>(record_kind::sealed));
   log.svarint(s);
-  auto in_slice = take_slice(s);
+  auto in_slice = keys_in(s);
   log.varint(sliding() ? in_slice.size() : 0);
   if (sliding())
     for (auto* k : in_slice)
       fold_cell(*k, s, log);
+  if (sliding())
+    drop_unsealed(s, in_slice);
   std::vector<key_state*> of_rows;
   if (what_.window.window_ends(s) && sliding())
     seal_window(s, live_, out.rows, of_rows);
@@ -272,8 +284,7 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   for (const auto& r : out.rows)
     write_row(log, *r);
   if (!sliding())
-    for (auto* k : in_slice)
-      k->unsealed.erase(s);
+    drop_unsealed(s, in_slice);
   for (auto* k : in_slice)
     look_at(*k);
   sealed_through = durable_through = s;

@@ -84,11 +84,14 @@ private:
   void ensure_models(key_state& key) const;
   [[nodiscard]] bool changed(key_state& key, std::int64_t e, const row_ptr& r);
   void fold_cell(key_state& key, std::int64_t s, byte_writer& log);
-  [[nodiscard]] std::vector<key_state*> take_slice(std::int64_t s);
+  [[nodiscard]] std::vector<key_state*> keys_in(std::int64_t s) const;
+  unsealed_panes& unsealed_at(std::int64_t s);
   /// Rows of the window that ends with `s`, and their keys. `in_slice`: the keys with panes in the slice.
   template <class Keys>
   void seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows, std::vector<key_state*>& of);
   void window_done(key_state& key, std::int64_t s);
+  /// The slice is folded, or its rows are made.
+  void drop_unsealed(std::int64_t s, const std::vector<key_state*>& in_slice);
   void look_at(key_state& key);
 
   void write_row(byte_writer& out, const row& r) const;
@@ -99,14 +102,16 @@ private:
 
   const view_plan& what_;
   key_set keys_;
-  std::map<std::int64_t, std::vector<key_state*>> unsealed_; // slice → keys with panes in it
-  std::set<key_state*, key_order> live_;                     // sliding: keys with sealed slices
-  std::vector<key_state*> unused_;                           // maybe without anything left
-  std::map<std::int64_t, std::vector<row_ptr>> rows_;        // sealed and retained, by end slice
+  std::map<std::int64_t, std::unique_ptr<unsealed_panes>> unsealed_; // by slice
+  std::pair<std::int64_t, unsealed_panes*> unsealed_last_{};         // asked for last, if not null
+  std::set<key_state*, key_order> live_;                             // sliding: keys with sealed slices
+  std::vector<key_state*> unused_;                                   // maybe without anything left
+  std::map<std::int64_t, std::vector<row_ptr>> rows_;                // sealed and retained, by end slice
   event_time trimmed_ = time_min;
-  accumulator total_;        // scratch
-  std::vector<value> slots_; // scratch
-  bool fresh_ = true;        // no record recovered yet
+  accumulator total_;                // scratch
+  std::vector<value> slots_;         // scratch
+  mutable std::string cells_, bits_; // scratch
+  bool fresh_ = true;                // no record recovered yet
   bool in_head_ = false, skip_head_ = false;
 };
 

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "event/ids.hpp"
+#include "pipeline/aggregate.hpp"
+#include "pipeline/late_counts.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace tidemill {
+
+struct key_state;
+
+/// The panes of one slice that a view has not sealed yet: a cell per key, in it a pane per partition.
+///
+/// They lie in a few vectors in the order of their arrival, which is slice by slice: merging a flush walks
+/// through memory, where a node per pane would be a miss per pane.
+class unsealed_panes {
+public:
+  explicit unsealed_panes(const accumulator_layout& layout)
+      : layout_(layout), words_(layout.size() / sizeof(std::uint64_t)) {}
+  ~unsealed_panes();
+  unsealed_panes(const unsealed_panes&) = delete;
+  unsealed_panes& operator=(const unsealed_panes&) = delete;
+
+  /// The number of a new cell without panes: 0, 1, …
+  std::uint32_t add(key_state& of);
+  [[nodiscard]] std::size_t size() const noexcept { return cells_.size(); }
+  [[nodiscard]] key_state& key(std::uint32_t cell) const { return *cells_[cell].key; }
+
+  /// Replaces the pane of a partition. False: the bytes are damaged, and nothing may be asked any more.
+  [[nodiscard]] bool replace(std::uint32_t cell, partition_id from, std::string_view state, late_counts late);
+  /// Calls `each(state, late)` for the panes of a cell in the order of partitions.
+  template <class Each>
+  void for_each(std::uint32_t cell, Each each) const {
+    static const late_counts none_late;
+    for (auto p = cells_[cell].first; p != none; p = panes_[p].next) {
+      auto late = late_.empty() ? late_.end() : late_.find(p);
+      each(at(p), late == late_.end() ? none_late : late->second);
+    }
+  }
+
+private:
+  static constexpr std::uint32_t none = 0xffff'ffff;
+  struct pane {
+    partition_id from{};
+    std::uint32_t next = none; // of the same cell, of a greater partition
+  };
+  struct chain {
+    key_state* key = nullptr;
+    std::uint32_t first = none, last = none;
+  };
+  [[nodiscard]] const std::byte* at(std::uint32_t p) const noexcept {
+    return reinterpret_cast<const std::byte*>(states_.data() + p * words_);
+  }
+  std::uint32_t find_or_add(chain& in, partition_id from);
+
+  const accumulator_layout& layout_;
+  std::size_t words_;
+  std::vector<chain> cells_;
+  std::vector<pane> panes_;
+  std::vector<std::uint64_t> states_; // `words_` for each pane
+  std::unordered_map<std::uint32_t, late_counts> late_;
+};
+
+} // namespace tidemill
