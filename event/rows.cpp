@@ -39,7 +39,7 @@ std::string_view to_string(row_state s) noexcept {
 
 std::string to_json(const view_schema& view, const row& r) {
   std::string out;
-  out.reserve(96 + 24 * r.columns.size());
+  out.reserve(128 + 40 * r.columns.size());
   out += R"({"window_start":")";
   out += format_rfc3339(r.window_start);
   out += R"(","window_end":")";

@@ -86,11 +86,14 @@ timestamp to_timestamp(event_time t) noexcept {
   return {seconds, static_cast<std::int32_t>((micros - seconds * micros_per_second) * 1000)};
 }
 
-civil_time to_civil(std::int64_t seconds) noexcept {
-  // The years that fit an int32.
-  seconds = std::clamp(seconds, std::int64_t{-67'768'040'609'740'800}, std::int64_t{67'768'036'191'676'799});
-  auto days = floor_div(seconds, day_seconds);
-  auto left = static_cast<unsigned>(seconds - days * day_seconds);
+namespace {
+
+struct civil_date {
+  std::int64_t year;
+  unsigned month, day;
+};
+
+civil_date date_of(std::int64_t days) noexcept {
   auto z = days + 719'468;
   auto era = floor_div(z, 146'097);
   auto day_of_era = static_cast<unsigned>(z - era * 146'097);
@@ -99,7 +102,17 @@ civil_time to_civil(std::int64_t seconds) noexcept {
   auto shifted = (5 * of_year + 2) / 153;
   auto day = of_year - (153 * shifted + 2) / 5 + 1;
   auto month = shifted < 10 ? shifted + 3 : shifted - 9;
-  auto year = era * 400 + of_era + (month <= 2 ? 1 : 0);
+  return {era * 400 + of_era + (month <= 2 ? 1 : 0), month, day};
+}
+
+} // namespace
+
+civil_time to_civil(std::int64_t seconds) noexcept {
+  // The years that fit an int32.
+  seconds = std::clamp(seconds, std::int64_t{-67'768'040'609'740'800}, std::int64_t{67'768'036'191'676'799});
+  auto days = floor_div(seconds, day_seconds);
+  auto left = static_cast<unsigned>(seconds - days * day_seconds);
+  auto [year, month, day] = date_of(days);
   auto weekday = days + 4 - floor_div(days + 4, 7) * 7; // 1970-01-01 was a Thursday
   auto year_day = days - days_from_civil(year, 1, 1);
   return {.year = static_cast<std::int32_t>(year),
@@ -160,20 +173,23 @@ result<timestamp> parse_rfc3339(std::string_view text) {
 }
 
 std::string format_rfc3339(timestamp t) {
-  auto c = to_civil(std::clamp(t.seconds, timestamp_min_seconds, timestamp_max_seconds));
+  auto seconds = std::clamp(t.seconds, timestamp_min_seconds, timestamp_max_seconds);
+  auto days = floor_div(seconds, day_seconds);
+  auto left = static_cast<unsigned>(seconds - days * day_seconds);
+  auto date = date_of(days);
   char text[32];
   char* p = text;
-  put(p, static_cast<unsigned>(c.year), 4);
+  put(p, static_cast<unsigned>(date.year), 4);
   *p++ = '-';
-  put(p, c.month, 2);
+  put(p, date.month, 2);
   *p++ = '-';
-  put(p, c.day, 2);
+  put(p, date.day, 2);
   *p++ = 'T';
-  put(p, c.hour, 2);
+  put(p, left / 3600, 2);
   *p++ = ':';
-  put(p, c.minute, 2);
+  put(p, left / 60 % 60, 2);
   *p++ = ':';
-  put(p, c.second, 2);
+  put(p, left % 60, 2);
   if (t.nanos != 0) {
     *p++ = '.';
     put(p, static_cast<unsigned>(t.nanos), 9);
