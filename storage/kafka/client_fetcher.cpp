@@ -107,7 +107,7 @@ public:
   void wake() noexcept override { timer_.wake(); }
 
   std::uint64_t lag(partition_id p) const override {
-    return to_index(p) < lanes_.size() ? lanes_[to_index(p)].lag : 0;
+    return to_index(p) < lanes_.size() ? lanes_[to_index(p)].lag() : 0;
   }
 
   std::vector<source_gauge> gauges() const override {
@@ -123,13 +123,14 @@ private:
     kafka_topic topic;
     kafka_queue queue; // null: not ours, or halted
     offset next = 0;
-    std::uint64_t lag = 0;
+    offset end = 0;                  // of the log, as of the last fetch
     std::size_t typical = 256;       // bytes of a record
     std::size_t waiting = 0;         // the most messages that waited since the last kick
     bool out_of_range = false;       // and the log's bounds are still to be asked for
     clock::time_point last_record{}; // or kick
     milliseconds patience = first_patience;
     clock::time_point lag_asked{};
+    [[nodiscard]] std::uint64_t lag() const noexcept { return end > next ? end - next : 0; }
   };
 
   [[nodiscard]] rd_kafka_t* rk() const noexcept { return client_->handle(); }
@@ -195,7 +196,7 @@ private:
   void keep_fetching(lane& part) {
     auto quiet = clock::now() - part.last_record;
     auto full = part.waiting * 2 >= limits_.messages || part.waiting * part.typical * 2 >= limits_.share;
-    if (full ? quiet < refill_patience : part.lag == 0 || quiet < part.patience) {
+    if (full ? quiet < refill_patience : part.lag() == 0 || quiet < part.patience) {
       look_soon_ = look_soon_ || full;
       return;
     }
@@ -211,10 +212,9 @@ private:
     if (!part.queue || now - part.lag_asked < lag_age)
       return;
     part.lag_asked = now;
-    std::int64_t low = -1, high = -1; // as of the last fetch
+    std::int64_t low = -1, high = -1;
     rd_kafka_get_watermark_offsets(rk(), part.from.topic.c_str(), part.from.number, &low, &high);
-    auto end = high > 0 ? static_cast<offset>(high) : 0;
-    part.lag = end > part.next ? end - part.next : 0;
+    part.end = high > 0 ? static_cast<offset>(high) : 0;
   }
 
   void explain(partition_id p, lane& part, const rd_kafka_message_t& m, std::vector<polled>& out) {

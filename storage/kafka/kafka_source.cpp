@@ -23,6 +23,7 @@ using clock = std::chrono::steady_clock;
 
 constexpr milliseconds question{2'000}; // to the cluster, while partitions come
 constexpr std::chrono::minutes between_fences{1};
+constexpr milliseconds held_back{3'000}, quick_question{500};
 constexpr const char* exchanged =
     "the topic was deleted and created again, or truncated. To read the new one from "
     "its start, choose another group and data folder";
@@ -80,7 +81,7 @@ public:
   }
   std::vector<source_gauge> gauges() const override;
   std::string why_away(partition_id p) const override;
-  std::uint64_t lag(partition_id p) const override { return fetcher_ ? fetcher_->lag(p) : 0; }
+  std::uint64_t lag(partition_id p) const override;
 
 private:
   struct lane {
@@ -90,10 +91,19 @@ private:
     resumed_reading resumed;   // by the last seek
     topic_doubt doubt;         // of what came since
     bool sought_again = false; // in this `poll`, by ourselves
+    offset next = 0;           // behind what was handed on
+    offset asked_end = 0;      // of the log, as of the last time that we have asked ourselves
+    clock::time_point wanted_at{};
+
+    void came(const record_batch& batch) {
+      doubt.came(batch);
+      next = batch.end;
+    }
   };
 
   void apply(const std::vector<kafka_group::change>& changes, std::vector<polled>& out);
   status resolve(std::vector<polled>& out);
+  void ask_ends();
   status make_group();
   status rejoin(const error& why, std::vector<polled>& out);
   void pass_commits();
@@ -114,7 +124,7 @@ private:
   std::vector<polled> said_;             // by a seek
   std::vector<topic_partition> pending_; // assigned, and nobody knows of it
   bool grown_ = false;                   // and told so
-  clock::time_point polled_at_ = clock::now();
+  clock::time_point polled_at_ = clock::now(), asked_ends_at_{};
   std::optional<clock::time_point> fenced_at_;
   mutable std::mutex mutex_; // guards the next two
   std::map<partition_id, offset> committed_;
@@ -165,6 +175,8 @@ status kafka_source::seek(partition_id p, offset at, const std::optional<record_
   }
   part.resumed = {at, before};
   part.doubt = {};
+  part.next = at;
+  part.wanted_at = clock::now();
   part.reading = true;
   return fetcher_->seek(p, numbers_[p], part.resumed.from());
 }
@@ -198,7 +210,9 @@ status kafka_source::poll(const std::vector<partition_id>& wanted, std::size_t m
   for (auto p : reading) {
     lanes_[to_index(p)].doubt.asked(polled_at_, before_that);
     lanes_[to_index(p)].sought_again = false;
+    lanes_[to_index(p)].wanted_at = polled_at_;
   }
+  ask_ends();
   auto fetched = fetcher_->poll(reading, max_bytes, busy ? milliseconds{0} : wait, out);
   check(from, out);
   if (out.size() > before)
@@ -338,13 +352,13 @@ bool kafka_source::check_batch(record_batch_ptr& batch, polled& what) {
       part.resumed = {batch->begin, last};
       return !seek_again(p, last->at, what);
     }
-    part.doubt.came(*batch);
+    part.came(*batch);
     return true;
   }
   auto at = part.resumed.from();
   auto found = part.resumed.check(batch);
   if (found == resumed_reading::verdict::pass) {
-    part.doubt.came(*batch);
+    part.came(*batch);
   } else if (found == resumed_reading::verdict::exchanged) {
     fetcher_->forget(p);
     part.reading = false;
@@ -362,6 +376,33 @@ bool kafka_source::seek_again(partition_id p, offset at, polled& what) {
   if (!sought)
     what = polled_halted{p, sought.error().text()};
   return part.reading;
+}
+
+/// What is not wanted is not fetched, and then no fetch tells how far behind it is.
+void kafka_source::ask_ends() {
+  if (polled_at_ - asked_ends_at_ < held_back || !group_->client().up())
+    return;
+  std::vector<partition_id> ids;
+  std::vector<topic_partition> places;
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (lanes_[i].reading && polled_at_ - lanes_[i].wanted_at > held_back) {
+      ids.push_back(static_cast<partition_id>(i));
+      places.push_back(numbers_[ids.back()]);
+    }
+  if (ids.empty())
+    return;
+  asked_ends_at_ = polled_at_;
+  auto ends =
+      find_offsets(group_->client(), places, {.kind = kafka_start::from::latest, .time = {}}, quick_question);
+  for (std::size_t i = 0; ends && i < ids.size(); ++i)
+    lanes_[to_index(ids[i])].asked_end = (*ends)[i];
+}
+
+std::uint64_t kafka_source::lag(partition_id p) const {
+  if (!fetcher_)
+    return 0;
+  const auto& part = lanes_[to_index(p)];
+  return std::max(fetcher_->lag(p), part.asked_end > part.next ? part.asked_end - part.next : 0);
 }
 
 std::string kafka_source::why_away(partition_id p) const {
