@@ -1,5 +1,5 @@
 // ns per update and per merge of each accumulator, and the cost of a sliding window per key and slide.
-#include "pipeline/aggregate.hpp"
+#include "pipeline/aggregates/catalogue.hpp"
 #include "pipeline/window/sliding_fold.hpp"
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 #include "config/docs.hpp"
 
+#include "pipeline/registry.hpp"
+
 #include <algorithm>
 
 namespace tidemill {
@@ -196,6 +198,21 @@ void group(page& out, std::string_view title, std::string_view about, const std:
     out.component(3, std::string{s->name}, *s, before);
 }
 
+void aggregates(page& out) {
+  out.heading(3, "Aggregates");
+  out.line("What `select` may call. Events for which an argument is null are passed over; a result that ends "
+           "in `?` is "
+           "null where\nthere was nothing to compute. Constants are known when the pipeline starts: "
+           "`duration('30s')`, "
+           "`[10, 20]`.");
+  out.line();
+  out.line("| Aggregate | Takes | Gives | | For example |");
+  out.line("| --- | --- | --- | --- | --- |");
+  for (const auto& a : aggregate_specs())
+    out.line("| " + code(a.call) + " | " + cell(a.arguments) + " | " + cell(a.result) + " | " +
+             cell(a.summary) + " | " + code(a.example) + " |");
+}
+
 } // namespace
 
 std::string reference_markdown(const catalogue& known) {
@@ -208,6 +225,7 @@ std::string reference_markdown(const catalogue& known) {
         known.steps, "");
   out.heading(2, "Views");
   out.body("view", *known.view, "traffic: ");
+  aggregates(out);
   out.heading(3, "Models");
   out.line("What `model` of an entry under `score` may name; its settings stand beside `model` and `value`.");
   for (const auto* s : known.models)

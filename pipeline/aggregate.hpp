@@ -2,17 +2,26 @@
 
 #include "event/bytes.hpp"
 #include "event/column.hpp"
-#include "event/result.hpp"
+#include "event/time.hpp"
 
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
 namespace tidemill {
+
+/// What an aggregate is fed with, by row of a batch.
+struct aggregate_input {
+  const column* argument = nullptr; ///< null: the aggregate has none
+  const column* by = nullptr;       ///< the second column, of those that read two
+  const event_time* times = nullptr;
+
+  aggregate_input(const column* of = nullptr, const column* second = nullptr, const event_time* at = nullptr)
+      : argument(of), by(second), times(at) {}
+};
 
 /// One aggregate function over accumulators that live in someone else's memory.
 ///
@@ -23,18 +32,20 @@ namespace tidemill {
 class aggregate {
 public:
   virtual ~aggregate() = default;
-  /// `count`, `sum(int)`, `quantile(0.99)`: function and what its state depends on. Part of state ids.
+  /// `count`, `sum(int)`, `top(10, string)`: what its state is and depends on. Part of state ids; aggregates
+  /// of one name over the same columns can share a state, as those of several quantiles do.
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   [[nodiscard]] virtual std::size_t size() const noexcept = 0;
   virtual void construct(std::byte* at) const noexcept = 0;
   virtual void destroy(std::byte* at) const noexcept = 0;
-  /// Adds row `rows[i]` of `argument` to `states[i]`. Null rows are skipped. No argument (`count()`): null.
-  virtual void update(std::span<std::byte* const> states, const column* argument,
+  /// Adds row `rows[i]` of `in` to `states[i]`. Rows that are null in a column are skipped.
+  virtual void update(std::span<std::byte* const> states, const aggregate_input& in,
                       std::span<const std::uint32_t> rows) const = 0;
   virtual void merge(std::byte* into, const std::byte* from) const = 0;
-  /// The result's type, and the result; of an empty accumulator: 0 for counts and sums, else null.
+  /// The result's type, and the result for a window of some length; of an empty accumulator: 0 for counts and
+  /// sums, else null.
   [[nodiscard]] virtual type result() const = 0;
-  [[nodiscard]] virtual value finish(const std::byte* at) const = 0;
+  [[nodiscard]] virtual value finish(const std::byte* at, microseconds window) const = 0;
   virtual void save(const std::byte* at, byte_writer& out) const = 0;
   /// `at` is constructed and empty. False: the bytes are damaged; `at` may then be destroyed only.
   [[nodiscard]] virtual bool load(std::byte* at, byte_reader& in) const = 0;
@@ -48,26 +59,19 @@ public:
   /// Heap bytes that the accumulator owns.
   [[nodiscard]] virtual std::size_t heap_bytes(const std::byte*) const noexcept { return 0; }
 };
-
-/// Makes an aggregate by name for an argument type (nothing for `count()`), with constant parameters
-/// (`quantile(x, 0.99)` → {0.99}). Errors: `expression_invalid`, saying which arguments it takes.
-///
-/// count() · count_if(bool) · sum(int|uint|double|decimal|duration) · avg(the same; double, of decimal
-/// decimal, of duration duration) · min/max(any ordered type) · distinct(any scalar) ·
-/// quantile(int|uint|double, q in [0, 1])
-/// Integer, decimal and duration sums are exact on the way; a result out of range is null. NaN is a number to
-/// sum and avg, one value to distinct, and skipped by min, max and quantile. Averages round half away from
-/// zero.
-[[nodiscard]] result<std::unique_ptr<const aggregate>> make_aggregate(std::string_view function,
-                                                                      const std::optional<type>& argument,
-                                                                      const std::vector<value>& parameters);
-/// Names of all aggregates, for the parser and for hints.
-[[nodiscard]] const std::vector<std::string>& aggregate_names();
+using aggregate_ptr = std::shared_ptr<const aggregate>;
 
 /// All aggregates of a view, laid out one after the other: the state of one key in one slice.
 class accumulator_layout {
 public:
-  explicit accumulator_layout(std::vector<std::shared_ptr<const aggregate>> parts);
+  /// How a result is read from the state of a part: by an aggregate of the same name.
+  struct reading {
+    std::size_t part = 0;
+    aggregate_ptr how;
+  };
+  /// Each part gives one result, in their order.
+  explicit accumulator_layout(std::vector<aggregate_ptr> parts);
+  accumulator_layout(std::vector<aggregate_ptr> parts, std::vector<reading> results);
   [[nodiscard]] std::size_t size() const noexcept { return size_; } ///< bytes, a multiple of 8
   [[nodiscard]] std::size_t parts() const noexcept { return parts_.size(); }
   [[nodiscard]] const aggregate& part(std::size_t i) const { return *parts_[i]; }
@@ -79,9 +83,11 @@ public:
   [[nodiscard]] bool flat() const noexcept { return flat_; }
   void save(const std::byte* at, byte_writer& out) const;
   [[nodiscard]] bool load(std::byte* at, byte_reader& in) const;
+  void finish(const std::byte* at, microseconds window, std::vector<value>& out) const; ///< appends
 
 private:
-  std::vector<std::shared_ptr<const aggregate>> parts_;
+  std::vector<aggregate_ptr> parts_;
+  std::vector<reading> results_;
   std::vector<std::size_t> offsets_;
   std::size_t size_ = 0;
   bool flat_ = true;
@@ -105,8 +111,9 @@ public:
   /// As if it had been made anew.
   void reset();
   [[nodiscard]] accumulator clone() const; ///< by merging into a fresh one
-  [[nodiscard]] std::vector<value> finish() const;
-  void finish(std::vector<value>& out) const; ///< appends
+  /// The results for a window of this length.
+  [[nodiscard]] std::vector<value> finish(microseconds window = {}) const;
+  void finish(std::vector<value>& out, microseconds window) const; ///< appends
   void save(byte_writer& out) const;
   [[nodiscard]] static std::optional<accumulator> load(const layout_ptr& layout, byte_reader& in);
 

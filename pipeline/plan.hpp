@@ -40,14 +40,21 @@ struct score_plan {
   options settings;
 };
 
-/// One view, compiled. Slots of `arguments` are columns of the batch; those of `columns` are
-/// by values (0 …), then aggregate results.
+/// What an aggregate reads, as numbers of inputs.
+struct aggregate_reads {
+  std::optional<std::size_t> argument, by;
+  friend bool operator==(const aggregate_reads&, const aggregate_reads&) = default;
+};
+
+/// One view, compiled. Slots of `inputs` are columns of the batch; those of `columns` are by values (0 …),
+/// then aggregate results.
 struct view_plan {
   std::string name;
   std::size_t stream = 0;      ///< index in `source_plan::streams`
   std::vector<std::size_t> by; ///< columns of the batch
   std::optional<cel::expression> where;
-  std::vector<std::optional<cel::expression>> arguments; ///< of each aggregate; nothing: `count()`
+  std::vector<cel::expression> inputs; ///< what aggregates read, each once
+  std::vector<aggregate_reads> reads;  ///< of each part of `layout`
   layout_ptr layout;
   std::vector<cel::expression> columns; ///< of `select`, in order
   std::vector<score_plan> scores;

@@ -33,6 +33,8 @@ private:
   void read_view(const view_definition& v);
   void read_window(const view_definition& v, view_plan& out);
   void read_select(const view_definition& v, const step_scope& scope, view_plan& out);
+  /// Names that rows have beside the columns of a view.
+  [[nodiscard]] static bool is_reserved(const std::string& column);
   void read_scores(const view_definition& v, view_plan& out);
   void finish_schema(const view_definition& v, const step_scope& scope, view_plan& out);
   void read_outputs();

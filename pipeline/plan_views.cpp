@@ -11,7 +11,6 @@ namespace tidemill {
 namespace {
 
 constexpr std::int64_t most_slices = 10'000;
-const std::vector<std::string> reserved{"window_start", "window_end", "state", "revision"};
 
 bool can_be_key(const type& t) {
   return !t.is(kind::list) && !t.is(kind::map) && !t.is(kind::dyn) && !t.is(kind::optional) &&
@@ -69,10 +68,9 @@ void plan_compiler::read_view(const view_definition& v) {
   read_select(v, scope, out);
   if (faults_.size() != before || out.window.slice <= microseconds{0} || !fresh)
     return;
-  for (const auto& argument : out.arguments)
-    if (argument)
-      for (auto slot : argument->slots())
-        scope.reads(slot);
+  for (const auto& input : out.inputs)
+    for (auto slot : input.slots())
+      scope.reads(slot);
   note_reads(scope, source);
   finish_schema(v, scope, out);
   read_scores(v, out);
@@ -83,9 +81,12 @@ void plan_compiler::read_view(const view_definition& v) {
   text += "\nwhere " + v.settings.text("where");
   text += "\nwindow " + std::to_string(out.window.slice.count()) + ' ' +
           std::to_string(out.window.lateness.count());
-  for (std::size_t i = 0; i < out.layout->parts(); ++i)
+  for (std::size_t i = 0; i < out.layout->parts(); ++i) {
+    const auto& reads = out.reads[i];
     text += "\nagg " + std::string{out.layout->part(i).name()} + ' ' +
-            (out.arguments[i] ? out.arguments[i]->text() : "");
+            (reads.argument ? out.inputs[*reads.argument].text() : "") +
+            (reads.by ? ' ' + out.inputs[*reads.by].text() : "");
+  }
   out.state_id = content_id(text);
   text = std::to_string(out.window.slices) + ' ' + std::to_string(out.window.step);
   for (const auto& [name, e] : v.settings.pairs("select"))
@@ -115,60 +116,6 @@ void plan_compiler::read_window(const view_definition& v, view_plan& out) {
   if (const auto* emit = v.settings.find("emit"))
     if (std::holds_alternative<std::shared_ptr<const options>>(emit->data))
       out.emit_every = v.settings.section("emit").time("every");
-}
-
-void plan_compiler::read_select(const view_definition& v, const step_scope& scope, view_plan& out) {
-  auto path = "views." + v.name.text + ".select.";
-  cel::environment keys;
-  keys.event = false;
-  for (const auto& name : v.settings.texts("by"))
-    if (auto at = scope.fields.find(name.text))
-      keys.variables.push_back({name.text, scope.fields[*at].of, keys.variables.size()});
-  auto is_aggregate = [](std::string_view name) {
-    return std::ranges::find(aggregate_names(), name) != aggregate_names().end();
-  };
-  auto make = [](const cel::aggregate_call& call) -> result<std::unique_ptr<const aggregate>> {
-    std::optional<type> argument;
-    std::vector<value> parameters;
-    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
-      if (i == 0)
-        argument = call.arguments[i].result();
-      else if (!call.arguments[i].constant())
-        return error{errc::expression_invalid, "the parameters of " + call.function + " must be constants"};
-      else
-        parameters.push_back(call.arguments[i].evaluate(std::span<const value>{}));
-    }
-    return make_aggregate(call.function, argument, parameters);
-  };
-  auto result_type = [&](const cel::aggregate_call& call, cel::fault& why) -> std::optional<type> {
-    auto made = make(call);
-    if (made)
-      return (*made)->result();
-    why.text = made.error().text();
-    return std::nullopt;
-  };
-  std::vector<cel::aggregate_call> calls;
-  for (const auto& [name, text] : v.settings.pairs("select")) {
-    std::vector<cel::fault> faults;
-    auto e = cel::aggregate_split::compile(text.text, scope.environment(), keys, keys.variables.size(),
-                                           is_aggregate, result_type, calls, faults);
-    for (const auto& f : faults)
-      fault(place_in(text, f), path + name.text, f.text, f.hint);
-    if (e)
-      out.columns.push_back(std::move(*e));
-    auto taken = std::ranges::any_of(keys.variables, [&](const auto& k) { return k.name == name.text; });
-    if (taken || std::ranges::find(reserved, name.text) != reserved.end())
-      fault(name.at, path + name.text, "the name \"" + name.text + "\" is taken", "choose another name");
-  }
-  std::vector<std::shared_ptr<const aggregate>> parts;
-  for (const auto& call : calls) {
-    auto made = make(call);
-    if (!made)
-      return;
-    parts.push_back(std::move(*made));
-    out.arguments.push_back(call.arguments.empty() ? std::nullopt : std::optional{call.arguments.front()});
-  }
-  out.layout = std::make_shared<const accumulator_layout>(std::move(parts));
 }
 
 void plan_compiler::finish_schema(const view_definition& v, const step_scope& scope, view_plan& out) {
@@ -217,7 +164,7 @@ void plan_compiler::read_scores(const view_definition& v, view_plan& out) {
       fault(settings->where("value"), path + ".value",
             "a score watches a number, this is " + to_string(e->result()));
     auto taken = std::ranges::any_of(made->columns, [&](const field& f) { return f.name == name.text; });
-    if (taken || std::ranges::find(reserved, name.text) != reserved.end())
+    if (taken || is_reserved(name.text))
       fault(name.at, path, "the name \"" + name.text + "\" is taken", "choose another name");
     out.scores.push_back({name.text, std::move(*e), &*entry, *settings});
     made->columns.push_back({name.text, type{kind::real, true}, {}, time_format::rfc3339});

@@ -45,12 +45,11 @@ void view_feed::find_passing(event_batch& batch, const selection& rows, outlet& 
     refuse();
     keep_where(passed_, where_);
   }
-  arguments_.resize(view_.arguments.size());
-  for (std::size_t i = 0; i < view_.arguments.size(); ++i)
-    if (view_.arguments[i]) {
-      view_.arguments[i]->evaluate(batch, passed_, arguments_[i], failed_);
-      refuse();
-    }
+  inputs_.resize(view_.inputs.size());
+  for (std::size_t i = 0; i < view_.inputs.size(); ++i) {
+    view_.inputs[i].evaluate(batch, passed_, inputs_[i], failed_);
+    refuse();
+  }
 }
 
 // A record is late if its slice was final before it: slice end + lateness ≤ watermark.
@@ -101,7 +100,10 @@ view_feed::refused view_feed::apply(event_batch& batch, const selection& rows,
       for (auto& state : part_)
         state += shift;
     }
-    view_.layout->part(i).update(shift > 0 ? part_ : states_, view_.arguments[i] ? &arguments_[i] : nullptr,
+    const auto& reads = view_.reads[i];
+    view_.layout->part(i).update(shift > 0 ? part_ : states_,
+                                 {reads.argument ? &inputs_[*reads.argument] : nullptr,
+                                  reads.by ? &inputs_[*reads.by] : nullptr, batch.times.data()},
                                  passed_);
   }
   if (!any_passed_by_)

@@ -48,7 +48,7 @@ private:
   selection passed_;
   std::vector<cel::row_error> failed_;
   column where_;
-  std::vector<column> arguments_;
+  std::vector<column> inputs_;
   bool any_passed_by_ = false; // whether the watermark had passed the end of any row's slice
   std::vector<std::uint32_t> keys_;
   std::vector<std::int64_t> slices_;

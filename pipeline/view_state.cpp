@@ -112,7 +112,7 @@ std::shared_ptr<row> view_state::make_row(const key_state& k, std::int64_t e, ro
   r->columns.reserve(what_.schema->columns.size());
   r->columns = k.by;
   slots_ = k.by;
-  total.finish(slots_);
+  total.finish(slots_, r->window_end - r->window_start);
   for (const auto& column : what_.columns) {
     auto v = column.evaluate(slots_);
     r->columns.push_back(v.is_error() ? value{} : std::move(v)); // 0/0 of an empty window, say: no value

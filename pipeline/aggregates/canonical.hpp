@@ -1,5 +1,6 @@
 #pragma once
 
+#include "event/time.hpp"
 #include "event/value.hpp"
 
 #include <cmath>
@@ -18,6 +19,13 @@ namespace tidemill {
   constexpr auto ten_19 = std::uint64_t{10'000'000'000'000'000'000u};
   constexpr auto limit = int128{ten_19} * ten_19;
   return d.units > -limit && d.units < limit;
+}
+
+/// What a total over a window is each second; null if the window has no length.
+[[nodiscard]] inline value per_second(double total, microseconds window) {
+  if (window <= microseconds{0})
+    return {};
+  return canonical(total / (static_cast<double>(window.count()) / 1e6));
 }
 
 } // namespace tidemill

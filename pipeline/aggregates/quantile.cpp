@@ -2,8 +2,6 @@
 #include "pipeline/aggregates/state_aggregate.hpp"
 #include "pipeline/sketch/dd_sketch.hpp"
 
-#include <charconv>
-
 namespace tidemill {
 namespace {
 
@@ -14,16 +12,10 @@ struct quantile_state : dd_sketch {
   }
 };
 
-std::string name_of(double q) {
-  char digits[32];
-  auto end = std::to_chars(digits, digits + sizeof(digits), q).ptr;
-  return "quantile(" + std::string{digits, end} + ")";
-}
-
 template <class Input>
 made_aggregate quantile(double q) {
   return make_state_aggregate<quantile_state, Input>(
-      name_of(q), type{kind::real, true},
+      "quantile", type{kind::real, true},
       [q](const quantile_state& s) { return s.count() == 0 ? value{} : value{s.quantile(q)}; });
 }
 

@@ -109,7 +109,39 @@ made_aggregate integer_avg(const char* name) {
   });
 }
 
+// The states are those of sums, so that both can share one.
+template <class Input, std::size_t Words>
+made_aggregate exact_rate(const char* name, double unit) {
+  using state = sum_state<exact_total<Words>>;
+  return make_state_aggregate<state, Input>(name, type{kind::real, true},
+                                            [unit](const state& s, microseconds window) -> value {
+                                              auto total = s.sum.narrow();
+                                              if (!total)
+                                                return {};
+                                              return per_second(static_cast<double>(*total) / unit, window);
+                                            });
+}
+
 } // namespace
+
+made_aggregate make_rate(kind argument) {
+  switch (argument) {
+  case kind::integer:
+    return exact_rate<std::int64_t, 2>("sum(int)", 1);
+  case kind::uinteger:
+    return exact_rate<std::uint64_t, 2>("sum(uint)", 1);
+  case kind::decimal:
+    return exact_rate<decimal, 3>("sum(decimal)", static_cast<double>(decimal_one));
+  case kind::duration:
+    return exact_rate<duration, 2>("sum(duration)", 1e9);
+  case kind::real:
+    return make_state_aggregate<sum_state<real_total>, double>(
+        "sum(double)", type{kind::real, true},
+        [](const sum_state<real_total>& s, microseconds window) { return per_second(s.sum, window); });
+  default:
+    return nullptr;
+  }
+}
 
 made_aggregate make_sum(kind argument) {
   switch (argument) {

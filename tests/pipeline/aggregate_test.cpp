@@ -1,6 +1,6 @@
-#include "pipeline/aggregate.hpp"
-
+#include "pipeline/aggregates/catalogue.hpp"
 #include "pipeline/aggregates/wide_integer.hpp"
+#include "tests/support/aggregate_world.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 using namespace tidemill;
+using namespace tidemill::test;
 
 namespace {
 
@@ -30,23 +31,23 @@ layout_ptr layout_of(std::string_view function, std::optional<type> argument,
       std::vector<std::shared_ptr<const aggregate>>{std::move(*made)});
 }
 
-column column_of(kind k, const std::vector<value>& values) {
-  column c{type{k, true}};
-  c.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (values[i].is_null())
-      c.set_null(i);
-    else
-      c.set(i, values[i]);
-  return c;
+void feed(const layout_ptr& layout, const std::vector<std::byte*>& states, const column& values,
+          const std::vector<std::uint32_t>& rows) {
+  // Out of order, and several at a time.
+  static const auto times = [] {
+    std::vector<event_time> all;
+    for (std::int64_t i = 0; i < 1000; ++i)
+      all.push_back(event_time{microseconds{i * 37 % 250}});
+    return all;
+  }();
+  layout->part(0).update(states, {&values, &values, times.data()}, rows);
 }
 
 void update(const layout_ptr& layout, accumulator& a, const column& values, std::uint32_t from,
             std::uint32_t to) {
   std::vector<std::uint32_t> rows(to - from);
   std::iota(rows.begin(), rows.end(), from);
-  std::vector<std::byte*> states(rows.size(), a.data());
-  layout->part(0).update(states, &values, rows);
+  feed(layout, std::vector<std::byte*>(rows.size(), a.data()), values, rows);
 }
 
 accumulator accumulate(const layout_ptr& layout, kind k, const std::vector<value>& values) {
@@ -57,28 +58,9 @@ accumulator accumulate(const layout_ptr& layout, kind k, const std::vector<value
 
 value result_of(std::string_view function, kind k, const std::vector<value>& values,
                 std::vector<value> parameters = {}) {
-  return accumulate(layout_of(function, type{k}, std::move(parameters)), k, values).finish().at(0);
-}
-
-std::string saved(const accumulator& a) {
-  std::string bytes;
-  byte_writer out{bytes};
-  a.save(out);
-  return bytes;
-}
-
-std::string hex(const std::string& bytes) {
-  std::string text;
-  for (auto c : bytes)
-    for (auto nibble : {static_cast<unsigned char>(c) >> 4, c & 15})
-      text.push_back("0123456789abcdef"[nibble]);
-  return text;
-}
-
-std::string shown(const value& v) {
-  std::string text = std::to_string(static_cast<int>(v.of())) + ":";
-  append_json(text, v);
-  return text;
+  return accumulate(layout_of(function, type{k}, std::move(parameters)), k, values)
+      .finish(std::chrono::minutes{1})
+      .at(0);
 }
 
 // Every aggregate over every kind, with a source of values.
@@ -101,6 +83,11 @@ std::vector<subject> subjects() {
   all.push_back({"distinct", kind::dyn, {}, true});
   for (auto k : {kind::integer, kind::uinteger, kind::real})
     all.push_back({"quantile", k, {value{0.9}}, true});
+  all.push_back({"ratio", kind::boolean, {}, true});
+  for (auto k : {kind::integer, kind::uinteger, kind::real, kind::decimal, kind::duration}) {
+    all.push_back({"rate", k, {}, k != kind::real});
+    all.push_back({"stddev", k, {}, false});
+  }
   return all;
 }
 
@@ -151,6 +138,8 @@ TEST_CASE("of nothing, counts and sums are 0 and all others null") {
         CHECK(shown(result) == shown(value{0}));
       else if (s.function == "sum")
         CHECK(result.of() == s.of);
+      else if (s.function == "rate")
+        CHECK(result == value{0.0});
       else
         CHECK(result.is_null());
     }
@@ -362,6 +351,10 @@ TEST_CASE("the saved forms of accumulators are fixed") {
   CHECK(golden("max", kind::bytes, {byte_string{""}}) == "010100");
   CHECK(golden("distinct", kind::boolean, {}) == "010000");
   CHECK(golden("distinct", kind::boolean, {true}) == "01000183df84e90c");
+  CHECK(golden("ratio", kind::boolean, {true, false, {}, true}) == "010203");
+  CHECK(golden("rate", kind::integer, {300}) == "01022c01");
+  CHECK(golden("stddev", kind::integer, {}) == "0100");
+  CHECK(golden("variance", kind::integer, {1, 4}) == "010200000000000004400000000000001240");
   CHECK(golden("quantile", kind::integer, {1}, {value{0.5}}) == "0101000000000000f03f000000000000f03ff52101");
 }
 
@@ -444,11 +437,11 @@ TEST_CASE("accumulators may be moved by memcpy") {
     auto c = column_of(s.of, random_values(s.of, 50, random));
     std::vector<std::uint32_t> rows(50);
     std::iota(rows.begin(), rows.end(), 0);
-    layout->part(0).update(std::vector<std::byte*>(50, memory.get()), &c, rows);
+    feed(layout, std::vector<std::byte*>(50, memory.get()), c, rows);
     auto elsewhere = std::make_unique<std::byte[]>(size);
     std::copy_n(memory.get(), size, elsewhere.get());
     memory.reset();
-    layout->part(0).update(std::vector<std::byte*>(50, elsewhere.get()), &c, rows);
+    feed(layout, std::vector<std::byte*>(50, elsewhere.get()), c, rows);
     accumulator expected{layout};
     update(layout, expected, c, 0, 50);
     update(layout, expected, c, 0, 50);
@@ -469,10 +462,14 @@ TEST_CASE("names tell functions apart by what their state depends on") {
   CHECK(name("sum", type{kind::integer, true}) == "sum(int)");
   CHECK(name("max", type{kind::real}) == "max(double)");
   CHECK(name("distinct", type{kind::string}) == "distinct(string)");
-  CHECK(name("quantile", type{kind::real}, {value{0.99}}) == "quantile(0.99)");
-  CHECK(name("quantile", type{kind::real}, {value{1}}) == "quantile(1)");
+  CHECK(name("quantile", type{kind::real}, {value{0.99}}) == "quantile");
+  CHECK(name("quantile", type{kind::real}, {value{1}}) == "quantile");
+  CHECK(name("rate", std::nullopt) == "count");
+  CHECK(name("rate", type{kind::decimal}) == "sum(decimal)");
+  for (auto f : {"variance", "variance_pop", "stddev", "stddev_pop"})
+    CHECK(name(f, type{kind::uinteger}) == "moments(uint)");
   for (const auto& s : subjects())
-    if (s.function != "count_if" && s.function != "quantile")
+    if (s.function == "sum" || s.function == "avg" || s.function == "min" || s.function == "distinct")
       CHECK(name(s.function, type{s.of}) == std::string{s.function} + "(" + to_string(type{s.of}) + ")");
 }
 
@@ -490,6 +487,10 @@ TEST_CASE("results have the documented types, nullable where nothing or too much
   CHECK(of("min", kind::timestamp) == "timestamp?");
   CHECK(of("distinct", kind::string) == "int");
   CHECK(of("quantile", kind::integer, {value{0.5}}) == "double?");
+  CHECK(of("ratio", kind::boolean) == "double?");
+  CHECK(of("rate", kind::duration) == "double?");
+  CHECK(of("variance", kind::decimal) == "double?");
+  CHECK(of("stddev", kind::duration) == "duration?");
 }
 
 TEST_CASE("a call that fits no aggregate is refused and told what fits") {
@@ -500,7 +501,13 @@ TEST_CASE("a call that fits no aggregate is refused and told what fits") {
     return made.error().text();
   };
   CHECK(refusal("total", type{kind::integer}) ==
-        "unknown aggregate total(); known are count, count_if, sum, avg, min, max, distinct, quantile");
+        "unknown aggregate total(); known are count, count_if, sum, avg, min, max, distinct, quantile, " +
+            [] {
+              std::string rest;
+              for (std::size_t i = 8; i < aggregate_names().size(); ++i)
+                rest += (i == 8 ? "" : ", ") + aggregate_names()[i];
+              return rest;
+            }());
   CHECK(refusal("sum", type{kind::string}) ==
         "sum() takes one int, uint, double, decimal or duration; here the argument is string");
   CHECK(refusal("sum", type{kind::dyn}) ==
@@ -513,15 +520,27 @@ TEST_CASE("a call that fits no aggregate is refused and told what fits") {
   CHECK(refusal("distinct", type::list_of(kind::integer)).find("here the argument is [int]") !=
         std::string::npos);
   for (auto q : {value{}, value{-0.1}, value{1.1}, value{not_a_number}, value{"0.5"}, value{2}})
-    CHECK(refusal("quantile", type{kind::real}, {q}) ==
-          "quantile() takes one int, uint or double, and a constant from 0 to 1; the constant is wrong");
+    CHECK(refusal("quantile", type{kind::real}, {q})
+              .starts_with(
+                  "quantile() takes one int, uint or double, and a constant from 0 to 1; here it is "));
+  CHECK(refusal("quantile", type{kind::real}, {value{1.5}}).ends_with("; here it is 1.5"));
+  CHECK(
+      refusal("variance", type{kind::duration}) ==
+      "variance() takes one int, uint, double or decimal; here the argument is duration, whose square has no "
+      "type: use stddev, or x.getMilliseconds()");
+  CHECK(
+      refusal("rate", type{kind::string}) ==
+      "rate() takes no argument, or one int, uint, double, decimal or duration; here the argument is string");
   CHECK(refusal("quantile", type{kind::real}) ==
         "quantile() takes one int, uint or double, and a constant from 0 to 1; the constant is missing");
   CHECK(refusal("quantile", type{kind::string}, {value{0.5}}) ==
         "quantile() takes one int, uint or double, and a constant from 0 to 1; here the argument is string");
   CHECK(refusal("max", type{kind::integer}, {value{1}}).find("; there is a second argument") !=
         std::string::npos);
-  CHECK(aggregate_names().size() == 8);
+  CHECK(make_aggregate("quantile", {{kind::real, {}}, {kind::real, {}}})
+            .error()
+            .text()
+            .ends_with("; the last argument must be a constant"));
 }
 
 TEST_CASE("wide integers divide and narrow as their numbers") {

@@ -3,6 +3,8 @@
 #include "pipeline/panes.hpp"
 #include "tests/support/kept_state.hpp"
 
+#include "pipeline/aggregates/catalogue.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <atomic>

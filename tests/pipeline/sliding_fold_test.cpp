@@ -1,5 +1,7 @@
 #include "pipeline/window/sliding_fold.hpp"
 
+#include "pipeline/aggregates/catalogue.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <map>
@@ -159,10 +161,11 @@ TEST_CASE("windows asked in order cost a constant number of merges, however long
     [[nodiscard]] std::size_t size() const noexcept override { return 8; }
     void construct(std::byte*) const noexcept override {}
     void destroy(std::byte*) const noexcept override {}
-    void update(std::span<std::byte* const>, const column*, std::span<const std::uint32_t>) const override {}
+    void update(std::span<std::byte* const>, const aggregate_input&,
+                std::span<const std::uint32_t>) const override {}
     void merge(std::byte*, const std::byte*) const override { ++merges; }
     [[nodiscard]] type result() const override { return kind::integer; }
-    [[nodiscard]] value finish(const std::byte*) const override { return {}; }
+    [[nodiscard]] value finish(const std::byte*, microseconds) const override { return {}; }
     void save(const std::byte*, byte_writer&) const override {}
     [[nodiscard]] bool load(std::byte*, byte_reader&) const override { return true; }
   };

@@ -1,0 +1,106 @@
+// Columns of a view: aggregates and what is computed around them.
+#include "pipeline/aggregates/catalogue.hpp"
+#include "pipeline/plan_compiler.hpp"
+
+#include <algorithm>
+
+namespace tidemill {
+namespace {
+
+const std::vector<std::string> reserved{"window_start", "window_end", "state", "revision"};
+
+result<aggregate_ptr> make(const cel::aggregate_call& call) {
+  std::vector<aggregate_argument> arguments;
+  for (const auto& a : call.arguments)
+    arguments.push_back(
+        {a.result(), a.constant() ? std::optional{a.evaluate(std::span<const value>{})} : std::nullopt});
+  return make_aggregate(call.function, arguments);
+}
+
+// Gathers the states of a view. Calls that need the same state of the same columns share it: the quantiles of
+// one field, its variance and its standard deviation.
+class state_gatherer {
+public:
+  explicit state_gatherer(view_plan& out) : out_(out) {}
+
+  void add(const cel::aggregate_call& call, aggregate_ptr how) {
+    aggregate_reads reads;
+    auto columns = std::min(aggregate_columns(call.function), call.arguments.size());
+    if (columns > 0)
+      reads.argument = input(call.arguments[0]);
+    if (columns > 1)
+      reads.by = input(call.arguments[1]);
+    std::size_t part = 0;
+    while (part < parts_.size() && (parts_[part]->name() != how->name() || out_.reads[part] != reads))
+      ++part;
+    if (part == parts_.size()) {
+      parts_.push_back(how);
+      out_.reads.push_back(reads);
+    }
+    results_.push_back({part, std::move(how)});
+  }
+
+  layout_ptr layout() {
+    return std::make_shared<const accumulator_layout>(std::move(parts_), std::move(results_));
+  }
+
+private:
+  std::size_t input(const cel::expression& e) {
+    auto known = std::ranges::find(out_.inputs, e.text(), &cel::expression::text);
+    if (known == out_.inputs.end())
+      known = out_.inputs.insert(known, e);
+    return static_cast<std::size_t>(known - out_.inputs.begin());
+  }
+
+  view_plan& out_;
+  std::vector<aggregate_ptr> parts_;
+  std::vector<accumulator_layout::reading> results_;
+};
+
+} // namespace
+
+bool plan_compiler::is_reserved(const std::string& column) {
+  return std::ranges::find(reserved, column) != reserved.end();
+}
+
+void plan_compiler::read_select(const view_definition& v, const step_scope& scope, view_plan& out) {
+  auto path = "views." + v.name.text + ".select.";
+  cel::environment keys;
+  keys.event = false;
+  for (const auto& name : v.settings.texts("by"))
+    if (auto at = scope.fields.find(name.text))
+      keys.variables.push_back({name.text, scope.fields[*at].of, keys.variables.size()});
+  auto is_aggregate = [](std::string_view name) {
+    return std::ranges::find(aggregate_names(), name) != aggregate_names().end();
+  };
+  auto result_type = [](const cel::aggregate_call& call, cel::fault& why) -> std::optional<type> {
+    auto made = make(call);
+    if (made)
+      return (*made)->result();
+    why.text = made.error().text();
+    return std::nullopt;
+  };
+  std::vector<cel::aggregate_call> calls;
+  for (const auto& [name, text] : v.settings.pairs("select")) {
+    std::vector<cel::fault> faults;
+    auto e = cel::aggregate_split::compile(text.text, scope.environment(), keys, keys.variables.size(),
+                                           is_aggregate, result_type, calls, faults);
+    for (const auto& f : faults)
+      fault(place_in(text, f), path + name.text, f.text, f.hint);
+    if (e)
+      out.columns.push_back(std::move(*e));
+    auto taken = std::ranges::any_of(keys.variables, [&](const auto& k) { return k.name == name.text; });
+    if (taken || is_reserved(name.text))
+      fault(name.at, path + name.text, "the name \"" + name.text + "\" is taken", "choose another name");
+  }
+  state_gatherer states{out};
+  for (const auto& call : calls) {
+    auto made = make(call);
+    if (!made)
+      return;
+    states.add(call, std::move(*made));
+  }
+  out.layout = states.layout();
+}
+
+} // namespace tidemill
