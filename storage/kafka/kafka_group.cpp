@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <future>
+#include <memory>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -104,12 +106,16 @@ void kafka_group::end(std::unique_ptr<kafka_group> group) {
     group->finish_commits();
   // The library closes a membership only after what is under way has its answer, and to destroy it before
   // means to wait, or to wait for ever if a change of the assignment is open. While the broker is away that
-  // takes a session.
-  if (!group->close(prompt_close))
-    std::thread{[slow = std::move(group)] {
-      while (!slow->close(std::chrono::minutes{1}))
-        continue;
-    }}.detach();
+  // takes a session. After a long pause of the process the change may be one that nobody answers any more.
+  auto closed = std::make_shared<std::promise<void>>();
+  auto done = closed->get_future();
+  std::thread{[closed, slow = std::move(group)]() mutable {
+    while (!slow->close(std::chrono::minutes{1}))
+      continue;
+    slow.reset();
+    closed->set_value();
+  }}.detach();
+  done.wait_for(prompt_close);
 }
 
 void kafka_group::finish_commits() {
