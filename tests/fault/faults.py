@@ -55,18 +55,38 @@ def pause(w, rng):
 
 def zombie(w, rng):
     """SIGSTOP until the standby has taken over; the old process goes on, changes nothing, and ends."""
-    other, p = w.standby(), w.active()
+    w.standby()
+    hang(w, rng, w.active())
+
+
+def zombie_early(w, rng):
+    """The same with a process that is just starting, maybe joining the consumer group."""
+    w.end_standby()
+    p = w.active()
+    p.delay = 0.0
+    p.restart_by(p.kill_hard)
+    time.sleep(rng.uniform(0, 1))
+    hang(w, rng, p)
+
+
+def hang(w, rng, p):
+    other = next(q for q in w.processes if q is not p)
     p.expected, old = True, p.process
     p.signal(signal.SIGSTOP)
+    other.wanted, other.delay = True, 0.0
     try:
-        support.wait_for(lambda: f"{other.name} took over; it said\n{other.said()}", lambda: w.holds(other), 40)
+        support.wait_for(lambda: f"{other.name} took over; it said\n{other.said()}",
+                         lambda: other.alive() and w.holds(other), 60)
         time.sleep(rng.uniform(0, 2))
     finally:
+        p.delay = 0.0
         p.signal(signal.SIGCONT)
-    p.delay = 0.0
+    # One that had not got the folder yet is a standby now.
     support.wait_for(lambda: f"the old process of {p.name} ended; it said\n{p.said()}",
-                     lambda: old.poll() is not None, 30)
-    if old.returncode == 0:
+                     lambda: old.poll() is not None or w.holds(p) is False, 30)
+    if old.poll() is None:
+        p.expected = False
+    elif old.returncode == 0:
         raise AssertionError(f"{p.name} was taken over and ended with 0")
 
 
@@ -161,7 +181,8 @@ def disk_full_kill(w, rng):
 
 KINDS = {
     "kill -9": kill, "kill -9 twice": kill_twice, "SIGTERM": end_well, "kill -9, standby": standby,
-    "SIGSTOP, short": pause, "SIGSTOP, standby": zombie, "exception": exception, "poisonous record": poison,
+    "SIGSTOP, short": pause, "SIGSTOP, standby": zombie, "SIGSTOP at the start": zombie_early,
+    "exception": exception, "poisonous record": poison,
     "Redis kill -9": redis_kill, "Redis emptied": redis_emptied, "FLUSHALL": redis_flushall,
     "Redis reset": redis_reset, "Redis silent": redis_silent, "broker kill -9": broker_kill,
     "broker SIGSTOP": broker_silent, "broker reset": broker_reset, "broker refused": broker_refused,
