@@ -12,22 +12,44 @@ error broken(const std::string& why) {
   return {errc::corrupt, "a record batch is damaged: " + why};
 }
 
+std::int64_t unzigzag(std::uint64_t v) noexcept {
+  return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+}
+
 /// Zigzag numbers of 7 bits a byte; false past the end, or with more than ten bytes.
-bool take_number(const char*& p, const char* end, std::int64_t& out) noexcept {
+bool take_long_number(const char*& p, const char* end, std::int64_t& out) noexcept {
   std::uint64_t v = 0;
   for (int shift = 0; p != end && shift < 70; shift += 7) {
     auto b = static_cast<unsigned char>(*p++);
     v |= static_cast<std::uint64_t>(b & 0x7f) << shift;
     if (b < 0x80) {
-      out = static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+      out = unzigzag(v);
       return true;
     }
   }
   return false;
 }
 
+/// Nearly all have one byte or two.
+inline bool take_number(const char*& p, const char* end, std::int64_t& out) noexcept {
+  if (end - p < 2)
+    return take_long_number(p, end, out);
+  auto a = static_cast<unsigned char>(p[0]), b = static_cast<unsigned char>(p[1]);
+  if (a < 0x80) {
+    out = unzigzag(a);
+    ++p;
+    return true;
+  }
+  if (b < 0x80) {
+    out = unzigzag((a & 0x7fu) | std::uint64_t{b} << 7);
+    p += 2;
+    return true;
+  }
+  return take_long_number(p, end, out);
+}
+
 /// A number and as many bytes; -1: null.
-bool take_bytes(const char*& p, const char* end, std::optional<std::string_view>& out) noexcept {
+inline bool take_bytes(const char*& p, const char* end, std::optional<std::string_view>& out) noexcept {
   std::int64_t n = 0;
   if (!take_number(p, end, n) || n < -1 || n > end - p)
     return false;

@@ -126,7 +126,7 @@ status wire_records::begin_batch(portion& from, wire_decoding& with) {
 }
 
 status wire_records::take_record(made& out, const kafka_record& r, const wire_decoding& with) {
-  record one;
+  auto& one = out.batch->records.emplace_back();
   if (r.value)
     one.bytes = *r.value;
   one.at = static_cast<offset>(r.at);
@@ -136,11 +136,12 @@ status wire_records::take_record(made& out, const kafka_record& r, const wire_de
     auto& meta = out.meta();
     meta.key = r.key;
     meta.tombstone = !r.value;
-    if (!read_headers(r.headers, meta.headers))
+    if (!read_headers(r.headers, meta.headers)) {
+      out.batch->records.pop_back();
       return error{errc::corrupt, "the headers of a record are damaged"};
+    }
     one.meta = &meta;
   }
-  out.batch->records.push_back(one);
   return {};
 }
 
