@@ -45,7 +45,8 @@ const spec emit_spec{.name = "emit",
                      .example = "{every: 1s}",
                      .fields = {{.name = "every",
                                  .type = field_type::duration,
-                                 .text = "Publish the newest open window of each key at this interval.",
+                                 .text = "At this interval the open window of each key that ends first after "
+                                         "its newest event is published.",
                                  .required = true}}};
 
 } // namespace
@@ -108,9 +109,8 @@ const spec& view_spec() {
                   .inner = &score_spec()},
                  {.name = "retain",
                   .type = field_type::duration,
-                  .text =
-                      "How long rows are kept, in event time behind the watermark; absent: 100 windows, at "
-                      "least 1h.",
+                  .text = "How long rows are kept, in event time before the end of the newest; absent: 100 "
+                          "windows, at least 1h.",
                   .foreign = {"retention", "ttl", "keep"}}}};
   return all;
 }
