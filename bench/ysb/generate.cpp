@@ -3,21 +3,24 @@
 //
 //   ysb_generate --out FOLDER [--events N] [--seed N] [--spacing-us N] [--skew] [--campaigns N] [--partitions
 //   N]
-//                [--brokers HOST:PORT --topic NAME | --files]
+//                [--brokers HOST:PORT --topic NAME [--slow-rate N --slow-seconds N] | --files]
 //
 // Event n goes to partition n modulo the number of partitions, so each partition is in order (but for
-// --skew).
+// --skew). With --slow-rate the last partition is written after all others, which is said in a line: at so
+// many events a second for the time given, then without a brake.
 
 #include "bench/ysb/arguments.hpp"
 #include "bench/ysb/events.hpp"
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -113,6 +116,24 @@ private:
   std::uint64_t failed_ = 0;
 };
 
+/// Not faster than so many events a second, until the time is up.
+class brake {
+public:
+  brake(std::int64_t rate, std::int64_t duration)
+      : rate_(rate), until_(begin_ + std::chrono::seconds{duration}) {}
+
+  void pass() {
+    if (++passed_ % 64 != 0 || clock::now() >= until_)
+      return;
+    std::this_thread::sleep_until(std::min(until_, begin_ + std::chrono::seconds{passed_} / rate_));
+  }
+
+private:
+  using clock = std::chrono::steady_clock;
+  std::int64_t rate_, passed_ = 0;
+  clock::time_point begin_ = clock::now(), until_;
+};
+
 void write(const std::string& path, const std::string& text) {
   std::ofstream out{path, std::ios::trunc};
   if (!(out << text).flush())
@@ -130,6 +151,8 @@ int main(int argc, char** argv) {
   auto brokers = given.text("--brokers", "127.0.0.1:9092");
   auto name = given.text("--topic", "ad-events");
   auto to_files = given.flag("--files");
+  auto slow_rate = given.number("--slow-rate", 0);
+  auto slow_seconds = given.number("--slow-seconds", 60);
   settings.seed = static_cast<std::uint64_t>(given.number("--seed", 1));
   settings.spacing_us = given.number("--spacing-us", settings.spacing_us);
   settings.campaigns = static_cast<int>(given.number("--campaigns", settings.campaigns));
@@ -149,9 +172,22 @@ int main(int argc, char** argv) {
   for (std::int64_t n = 0; n < events; ++n) {
     auto event = source.next();
     bytes += event.size();
-    out->put(static_cast<int>(n % partitions), event);
+    if (slow_rate == 0 || n % partitions != partitions - 1)
+      out->put(static_cast<int>(n % partitions), event);
   }
   out->finish();
+  if (slow_rate > 0) {
+    std::puts("all partitions but the last one are written");
+    std::fflush(stdout);
+    ysb_events again{settings};
+    brake limit{slow_rate, slow_seconds};
+    for (std::int64_t n = 0; n < events; ++n)
+      if (auto event = again.next(); n % partitions == partitions - 1) {
+        limit.pass();
+        out->put(partitions - 1, event);
+      }
+    out->finish();
+  }
   std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   write(folder + "/campaigns.csv", source.campaigns_csv());
   write(folder + "/expected.csv", source.expected_csv());
