@@ -122,6 +122,7 @@ public:
     std::printf("\n");
   }
   [[nodiscard]] double first() const { return wall_.front(); }
+  [[nodiscard]] double first_own() const { return own_.front(); }
 
 private:
   std::vector<double> wall_, own_;
@@ -244,8 +245,10 @@ bool load_again(const std::shared_ptr<const plan>& p, checkpoint_store& store) {
   restore.measure([&] {
     restored = again.restore(loaded->at, loaded->core, loaded->pieces, [](const auto&) { return true; });
   });
-  std::printf("  load %.0f ms, restore %.0f ms, %zu panes; %.0f MB resident with both\n", load.first(),
-              restore.first(), again.panes(), resident_mb());
+  std::printf("  load wall %.0f, own %.0f ms; restore wall %.0f, own %.0f ms, %zu panes; %.0f MB resident "
+              "with both\n",
+              load.first(), load.first_own(), restore.first(), restore.first_own(), again.panes(),
+              resident_mb());
   if (!restored)
     std::fprintf(stderr, "%s\n", restored.error().text().c_str());
   return restored.has_value();
