@@ -1,4 +1,5 @@
 #include "config/docs.hpp"
+#include "config/json_schema.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -7,15 +8,24 @@
 #include <iterator>
 #include <string>
 
-TEST_CASE("docs/reference.md is what the specs say; TIDEMILL_UPDATE=1 rewrites it") {
-  const std::string path = TIDEMILL_SOURCE_DIR "/docs/reference.md";
-  const auto made = tidemill::reference_markdown();
+namespace {
+
+/// Whether a file is what was made; with TIDEMILL_UPDATE=1 it is afterwards.
+bool same(const std::string& path, const std::string& made) {
   if (const auto* update = std::getenv("TIDEMILL_UPDATE"); update != nullptr && std::string{update} == "1")
     std::ofstream{path, std::ios::binary} << made;
   std::ifstream in{path, std::ios::binary};
-  const std::string kept{std::istreambuf_iterator<char>{in}, {}};
-  // Not compared with ==, which would print both pages.
-  const auto same = kept == made;
+  return std::string{std::istreambuf_iterator<char>{in}, {}} == made;
+}
+
+} // namespace
+
+TEST_CASE("docs/reference.md is what the specs say; TIDEMILL_UPDATE=1 rewrites it") {
   INFO("run test_config with TIDEMILL_UPDATE=1 and look at the difference");
-  CHECK(same);
+  CHECK(same(TIDEMILL_SOURCE_DIR "/docs/reference.md", tidemill::reference_markdown()));
+}
+
+TEST_CASE("docs/pipeline.schema.json is what the specs say; TIDEMILL_UPDATE=1 rewrites it") {
+  INFO("run test_config with TIDEMILL_UPDATE=1 and look at the difference");
+  CHECK(same(TIDEMILL_SOURCE_DIR "/docs/pipeline.schema.json", tidemill::pipeline_schema()));
 }
