@@ -1,7 +1,7 @@
 #include "actors/test_run.hpp"
 
 #include "actors/components.hpp"
-#include "event/json_match.hpp"
+#include "actors/test_compare.hpp"
 #include "event/json_parse.hpp"
 #include "pipeline/test_driver.hpp"
 #include "storage/disk_file.hpp"
@@ -15,8 +15,6 @@
 
 namespace tidemill {
 namespace {
-
-constexpr std::size_t most_shown = 5; // values of one list in a fault's text
 
 /// A step that can't be done at all.
 struct impossible {
@@ -98,6 +96,7 @@ public:
     } catch (const std::exception& e) { // a bug of a step, an aggregate, the driver: the test has found it
       faults_.push_back({at_, std::string{"the pipeline failed: "} + e.what()});
     }
+    tell_of_refused();
     return std::move(faults_);
   }
 
@@ -225,13 +224,6 @@ private:
     driver_->use_table(number, load(number + all_->tables.size() * files_, changed));
   }
 
-  static std::vector<value> parsed(const std::vector<json_at>& texts) {
-    std::vector<value> out;
-    for (const auto& t : texts)
-      out.push_back(parse_json(t.json).value());
-    return out;
-  }
-
   void take(const test_expect& e) {
     for (const auto& l : e.rows)
       expect_rows(l);
@@ -246,7 +238,8 @@ private:
           std::vector<std::string> actual;
           for (const auto& r : driver_->rows(s, v))
             actual.push_back(to_json(*all_->sources[s].views[v].schema, *r));
-          return compare(l, actual, "rows of " + l.of.text);
+          check_columns(l, *all_->sources[s].views[v].schema, faults_);
+          return compare(l, actual, "rows of " + l.of.text, faults_);
         }
     faults_.push_back({l.of.at, "there is no view \"" + l.of.text + "\""});
   }
@@ -262,58 +255,28 @@ private:
         }
     if (!known)
       return faults_.push_back({l.of.at, "there is no stream or side output \"" + l.of.text + "\""});
-    compare(l, actual, "events of " + l.of.text);
+    compare(l, actual, "events of " + l.of.text, faults_);
   }
 
-  void compare(const test_expect::list& l, const std::vector<std::string>& actual, const std::string& what) {
-    auto expected = parsed(l.items);
-    std::vector<value> there;
-    for (const auto& a : actual)
-      there.push_back(parse_json(a).value());
-    auto pairs = pair_up(expected, there);
-    auto unused = std::set<std::size_t>(pairs.unused.begin(), pairs.unused.end());
-    std::size_t told = 0;
-    for (std::size_t e = 0; e < expected.size(); ++e) {
-      if (pairs.of[e] != pairing::none || ++told > most_shown)
-        continue;
-      auto text = what + ": expected " + l.items[e].json;
-      if (auto nearest = nearest_to(expected[e], there, unused)) {
-        text += "\n  nearest:  " + actual[*nearest] + "\n  there " + mismatch(expected[e], there[*nearest]);
-        unused.erase(*nearest); // said already
-      } else {
-        text += actual.empty() ? "\n  there are none" : "\n  nothing like it is there";
-      }
-      faults_.push_back({l.items[e].at, std::move(text)});
-    }
-    if (told > most_shown)
-      faults_.push_back({l.of.at, what + ": " + std::to_string(told - most_shown) + " more are missing"});
-    if (l.some || unused.empty())
+  /// Why an event is missing is often that it was refused.
+  void tell_of_refused() {
+    if (faults_.empty() || !driver_)
       return;
-    auto text = what + ": not expected:";
-    std::size_t shown = 0;
-    for (auto a : unused)
-      if (++shown <= most_shown)
-        text += "\n  " + actual[a];
-    if (shown > most_shown)
-      text += "\n  and " + std::to_string(shown - most_shown) + " more";
-    faults_.push_back({l.of.at, std::move(text)});
-  }
-
-  /// The one with the most members that match.
-  static std::optional<std::size_t> nearest_to(const value& expected, const std::vector<value>& actual,
-                                               const std::set<std::size_t>& among) {
-    std::optional<std::size_t> best;
-    std::size_t most = 0;
-    for (auto a : among) {
-      std::size_t same = 0;
-      for (const auto& member : *expected.as_map())
-        same += mismatch(value{value_map{member}}, actual[a]).empty() ? 1 : 0;
-      if (same > most) {
-        most = same;
-        best = a;
+    std::set<std::string> looked_at;
+    for (const auto& step : test_.steps)
+      if (const auto* e = std::get_if<test_expect>(&step.of))
+        for (const auto& l : e->events)
+          looked_at.insert(l.of.text);
+    for (std::size_t s = 0; s < all_->sources.size(); ++s)
+      for (std::size_t o = 0; o < all_->sources[s].outputs.size(); ++o) {
+        const auto& output = all_->sources[s].outputs[o];
+        auto events = driver_->events(s, o);
+        if (output.kind == output_kind::events || looked_at.contains(output.name) || events.empty())
+          continue;
+        faults_.push_back({test_.name.at, "events of " + output.name + ", of which the test says nothing: " +
+                                              std::to_string(events.size()) + ", the first:\n  " +
+                                              events.front()});
       }
-    }
-    return best;
   }
 
   std::shared_ptr<const plan> all_;

@@ -164,7 +164,10 @@ private:
     } else if (key.text == "expect") {
       read_expect(node, path + ".expect", out);
     } else if (key.text == "end") {
-      out.push_back({test_end{}, key.at});
+      if (node.text == "true")
+        out.push_back({test_end{}, key.at});
+      else
+        reader_.fault(node.at, path + ".end", "an end is true, or not there", "write end: true");
     } else if (key.text == "advance") {
       auto by = parse_config_duration(node.text);
       if (by && by->count() >= 0)

@@ -121,7 +121,24 @@ tests:
         self.assertEqual(code, 78)
         self.assertIn("shop.tests.yaml:1:1: error: pipeline: a file of tests has the key", text)
 
+    def test_a_column_that_the_view_lacks_is_no_null(self):
+        code, text = self.said("  one: {send: {clicks: []}, expect: {rows: {pages: [{eror: null}]}}}\n")
+        self.assertEqual(code, 1, text)
+        self.assertIn('rows of pages have no column "eror"; did you mean "errors"?', text)
+
+    def test_what_was_refused_is_told_with_what_is_missing(self):
+        sent = "send: {clicks: [{ts: 1, page: /, status: ok}]}"
+        code, text = self.said(f"  one: {{{sent}, expect: {{rows: {{pages: [{{requests: 1}}]}}}}}}\n")
+        self.assertEqual(code, 1, text)
+        self.assertIn("events of clicks.dead, of which the test says nothing: 1, the first:", text)
+        self.assertIn('status: expected int, found string', text)
+        code, text = self.said(f"  one: {{{sent}, expect: {{rows: {{pages: []}}}}}}\n")
+        self.assertEqual(code, 0, text)
+
     def test_a_file_with_faults_is_refused(self):
+        code, text = self.said("  t: {steps: [{end: false}, {expect: {rows: {pages: []}}}]}\n")
+        self.assertEqual(code, 78)
+        self.assertIn("an end is true, or not there", text)
         code, text = self.said("  t: {send: {clicks: []}}\n")
         self.assertEqual(code, 78)
         self.assertIn("the test expects nothing", text)
