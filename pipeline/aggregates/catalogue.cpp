@@ -36,6 +36,7 @@ constexpr std::string_view number = "one int, uint, double or decimal";
 constexpr std::string_view summable = "one int, uint, double, decimal or duration";
 constexpr std::string_view ordered =
     "one bool, int, uint, double, decimal, string, bytes, timestamp or duration";
+constexpr std::string_view any = "any value";
 constexpr std::string_view scalar =
     "one bool, int, uint, double, decimal, string, bytes, timestamp, duration or dyn";
 
@@ -73,6 +74,79 @@ const std::vector<family>& families() {
                  "quantile(took_ms, 0.99)"},
        .make = [](const types& c, const value& q) { return make_quantile(c[0].of(), *as_number(q)); },
        .wrong = no_fraction},
+      {.about =
+           {"distinct_exact(x, limit)",
+            "one bool, int, uint, double, decimal, string, bytes, timestamp, duration or dyn, and a constant "
+            "limit from 1 to 100000",
+            "int?",
+            "How many different values, exactly; null if there are more than `limit`. At most 43 bytes a "
+            "value: "
+            "fingerprints of 128 bits.",
+            "distinct_exact(session, 5000)"},
+       .make = [](const types& c,
+                  const value& n) { return make_distinct_exact(c[0].of(), *as_count(n, 100'000)); },
+       .wrong = no_count_to<100'000>},
+      {.about =
+           {"first(x)", any, "as x, nullable",
+            "The value of the earliest event by event time; of equal times the first one in the order of "
+            "partitions, then of offsets. NaN is passed over.",
+            "first(page)"},
+       .make = [](const types& c, const value&) { return make_first(c[0]); }},
+      {.about = {"last(x)", any, "as x, nullable", "The value of the latest event, likewise.",
+                 "last(status)"},
+       .make = [](const types& c, const value&) { return make_last(c[0]); }},
+      {.about =
+           {"arg_min(x, by)",
+            "any value, and one bool, int, uint, double, decimal, string, bytes, timestamp or duration",
+            "as x, nullable",
+            "The value of `x` where `by` is least; of several the earliest. Events where either is null are "
+            "passed over.",
+            "arg_min(page, took_ms)"},
+       .fewest = 2,
+       .most = 2,
+       .make = [](const types& c, const value&) { return make_arg_min(c[0], c[1].of()); }},
+      {.about = {"arg_max(x, by)",
+                 "any value, and one bool, int, uint, double, decimal, string, bytes, timestamp or duration",
+                 "as x, nullable", "The value of `x` where `by` is greatest, likewise.",
+                 "arg_max(page, took_ms)"},
+       .fewest = 2,
+       .most = 2,
+       .make = [](const types& c, const value&) { return make_arg_max(c[0], c[1].of()); }},
+      {.about = {"collect(x, n)", "any value, and a constant count from 1 to 1000", "[x]",
+                 "The values of the first `n` events by event time, in that order.", "collect(page, 5)"},
+       .make = [](const types& c, const value& n) { return make_collect(c[0], *as_count(n, 1000), false); },
+       .wrong = no_count_to<1000>},
+      {.about = {"collect_last(x, n)", "any value, and a constant count from 1 to 1000", "[x]",
+                 "The values of the last `n` events by event time, the latest at the end.",
+                 "collect_last(page, 5)"},
+       .make = [](const types& c, const value& n) { return make_collect(c[0], *as_count(n, 1000), true); },
+       .wrong = no_count_to<1000>},
+      {.about =
+           {"histogram(x, bounds)",
+            "one int, uint, double, decimal or duration, and a constant list of 1 to 200 ascending bounds",
+            "[int]",
+            "Counts: below the first bound, from each bound to below the next, from the last one on. NaN is "
+            "passed over.",
+            "histogram(took_ms, [10, 100, 1000])"},
+       .make = [](const types& c, const value& bounds) { return make_histogram(c[0].of(), bounds); },
+       .wrong = no_bounds},
+      {.about =
+           {"top(x, k)", "any value, and a constant count from 1 to 1000", "[map(string, dyn)]",
+            "The `k` most frequent values, as {value, count, error}: `count` is at most `error` too high, "
+            "and "
+            "`error` at most n / m of n events with m = 10 k counters, 100 at least. Exact up to m different "
+            "values (SpaceSaving). About 100 bytes a counter.",
+            "top(page, 10)"},
+       .make = [](const types& c, const value& k) { return make_top(c[0], *as_count(k, 1000)); },
+       .wrong = no_count_to<1000>},
+      {.about = {"ewma(x, half_life)", "one int, uint, double or decimal, and a constant duration above zero",
+                 "double?",
+                 "A mean that fades: an event weighs half as much as one that happened `half_life` later, in "
+                 "event "
+                 "time. Only events of the window count.",
+                 "ewma(took_ms, duration('30s'))"},
+       .make = [](const types& c, const value& h) { return make_ewma(c[0].of(), *h.get_if<duration>()); },
+       .wrong = no_half_life},
       {.about = {"ratio(cond)", "one bool", "double?",
                  "The share of the events for which `cond` holds, 0 to 1.", "ratio(status >= 500)"},
        .make = over<make_ratio>},

@@ -22,6 +22,18 @@ using made_aggregate = std::unique_ptr<const aggregate>;
 /// Of a sample (n - 1 degrees of freedom) or of a population.
 [[nodiscard]] made_aggregate make_variance(kind argument, bool sample);
 [[nodiscard]] made_aggregate make_deviation(kind argument, bool sample);
+[[nodiscard]] made_aggregate make_first(const type& argument);
+[[nodiscard]] made_aggregate make_last(const type& argument);
+[[nodiscard]] made_aggregate make_arg_min(const type& argument, kind by);
+[[nodiscard]] made_aggregate make_arg_max(const type& argument, kind by);
+/// The earliest or the latest `most` values in time order.
+[[nodiscard]] made_aggregate make_collect(const type& argument, std::size_t most, bool latest);
+[[nodiscard]] made_aggregate make_distinct_exact(kind argument, std::size_t limit);
+/// Requires what `no_bounds` checks.
+[[nodiscard]] made_aggregate make_histogram(kind argument, const value& bounds);
+[[nodiscard]] made_aggregate make_top(const type& argument, std::size_t most);
+/// Requires half_life > 0.
+[[nodiscard]] made_aggregate make_ewma(kind argument, duration half_life);
 /// Requires q in [0, 1].
 [[nodiscard]] made_aggregate make_quantile(kind argument, double q);
 

@@ -10,8 +10,20 @@
 
 namespace tidemill {
 
+/// Whether values of a type can be kept in their stored form and given back.
+[[nodiscard]] inline bool can_be_held(const type& t) noexcept {
+  return !t.is(kind::optional) && !t.is(kind::type) && !t.is(kind::null_type);
+}
+/// A value from its stored form; null if that is damaged.
+[[nodiscard]] inline value decoded(std::string_view stored) {
+  auto v = take_encoded(stored);
+  return v && stored.empty() ? std::move(*v) : value{};
+}
+
 /// As `Input`: a column of any kind, of which each value comes in its stored form (`append_encoded`).
 struct any_kind {};
+/// As `Input`: a class that derives has an `update` of its own.
+struct own_update {};
 
 /// An aggregate whose accumulator is one `State`, fed from a column stored as `Input`.
 ///
@@ -20,7 +32,8 @@ struct any_kind {};
 /// it may ask for the length of the window, too. `Input` is void for an aggregate without an argument.
 ///
 /// A state with `static constexpr bool timed = true` gets `add(Input, event_time)`. One with a type `setting`
-/// gets what the call's constant says as the last argument of `add`, `merge` and `load`.
+/// gets what the call's constant says as the last argument of `add`, `merge` and `load`; of `save` if it
+/// likes.
 template <class State, class Input, class Finish>
 class state_aggregate : public aggregate {
   static constexpr bool timed = requires { State::timed; };
@@ -50,7 +63,9 @@ public:
 
   void update(std::span<std::byte* const> states, [[maybe_unused]] const aggregate_input& in,
               [[maybe_unused]] std::span<const std::uint32_t> rows) const override {
-    if constexpr (std::is_void_v<Input>) {
+    if constexpr (std::same_as<Input, own_update>) {
+      return;
+    } else if constexpr (std::is_void_v<Input>) {
       for (auto* at : states)
         state(at).add();
     } else if constexpr (std::same_as<Input, any_kind>) {
@@ -96,7 +111,10 @@ public:
 
   void save(const std::byte* at, byte_writer& out) const override {
     out.u8(version);
-    state(at).save(out);
+    if constexpr (requires(const State& s) { s.save(out, setting_); })
+      state(at).save(out, setting_);
+    else
+      state(at).save(out);
   }
   [[nodiscard]] bool load(std::byte* at, byte_reader& in) const override {
     state(at) = State{};
@@ -117,9 +135,6 @@ protected:
     return *std::launder(reinterpret_cast<const State*>(at));
   }
 
-private:
-  static constexpr std::uint8_t version = 1;
-
   static bool is_boxed(const column& c) noexcept {
     return c.of().of() == kind::null_type || c.of().of() > kind::duration;
   }
@@ -136,6 +151,9 @@ private:
           each(i, rows[i]);
     }
   }
+
+private:
+  static constexpr std::uint8_t version = 1;
 
   template <class T>
   void add(std::byte* at, const T& x, [[maybe_unused]] const aggregate_input& in,

@@ -24,7 +24,10 @@ constexpr auto int_min = std::numeric_limits<std::int64_t>::min();
 
 layout_ptr layout_of(std::string_view function, std::optional<type> argument,
                      std::vector<value> parameters = {}) {
-  auto made = make_aggregate(function, argument, parameters);
+  // What reads two columns gets the same one twice.
+  auto made = function.starts_with("arg_")
+                  ? make_aggregate(function, {{*argument, std::nullopt}, {*argument, std::nullopt}})
+                  : make_aggregate(function, argument, parameters);
   if (!made)
     FAIL(made.error().text());
   return std::make_shared<const accumulator_layout>(
@@ -87,6 +90,25 @@ std::vector<subject> subjects() {
   for (auto k : {kind::integer, kind::uinteger, kind::real, kind::decimal, kind::duration}) {
     all.push_back({"rate", k, {}, k != kind::real});
     all.push_back({"stddev", k, {}, false});
+    all.push_back(
+        {"histogram",
+         k,
+         {value{k == kind::duration ? value_list{duration{0}, duration{1000}} : value_list{0, 10, 1000}}},
+         true});
+    if (k != kind::duration)
+      all.push_back({"ewma", k, {value{duration{10'000}}}, false});
+  }
+  for (auto k : {kind::boolean, kind::integer, kind::uinteger, kind::real, kind::decimal, kind::string,
+                 kind::bytes, kind::timestamp, kind::duration, kind::dyn}) {
+    for (auto f : {"first", "last"})
+      all.push_back({f, k, {}, false});
+    if (k != kind::dyn)
+      for (auto f : {"arg_min", "arg_max"})
+        all.push_back({f, k, {}, false});
+    for (auto f : {"collect", "collect_last", "top"})
+      all.push_back({f, k, {value{7}}, false});
+    for (auto limit : {50, 1000})
+      all.push_back({"distinct_exact", k, {value{limit}}, true});
   }
   return all;
 }
@@ -129,17 +151,21 @@ std::vector<value> random_values(kind k, std::size_t n, std::mt19937_64& random)
 
 } // namespace
 
-TEST_CASE("of nothing, counts and sums are 0 and all others null") {
+TEST_CASE("of nothing, counts and sums are 0, lists empty and all others null") {
   for (const auto& s : subjects())
     for (const auto& values : {std::vector<value>{}, std::vector<value>{value{}, value{}}}) {
       auto result = result_of(s.function, s.of, values, s.parameters);
       INFO(s.function << " of kind " << static_cast<int>(s.of) << ": " << shown(result));
-      if (s.function == "count_if" || s.function == "distinct")
+      if (s.function == "count_if" || s.function.starts_with("distinct"))
         CHECK(shown(result) == shown(value{0}));
       else if (s.function == "sum")
         CHECK(result.of() == s.of);
       else if (s.function == "rate")
         CHECK(result == value{0.0});
+      else if (s.function == "histogram")
+        CHECK(shown(result).ends_with(s.of == kind::duration ? "[0,0,0]" : "[0,0,0,0]"));
+      else if (s.function.starts_with("collect") || s.function == "top")
+        CHECK(shown(result).ends_with("[]"));
       else
         CHECK(result.is_null());
     }
@@ -355,6 +381,25 @@ TEST_CASE("the saved forms of accumulators are fixed") {
   CHECK(golden("rate", kind::integer, {300}) == "01022c01");
   CHECK(golden("stddev", kind::integer, {}) == "0100");
   CHECK(golden("variance", kind::integer, {1, 4}) == "010200000000000004400000000000001240");
+  CHECK(golden("first", kind::integer, {}) == "0100");
+  CHECK(golden("first", kind::integer, {7, 8}) == "0101070000000000000000");
+  CHECK(golden("last", kind::string, {"a", "bc"}) == "01010262634a");
+  CHECK(golden("last", kind::dyn, {1, "b"}) == "010104076200014a");
+  CHECK(golden("arg_max", kind::integer, {1, 2}) == "010102000000000000000903800000000000"
+                                                    "00024a");
+  CHECK(golden("collect", kind::boolean, {true, false}, {value{1}}) == "01010002020"
+                                                                       "1");
+  CHECK(golden("collect_last", kind::boolean, {true, false}, {value{1}}) == "01014a020200");
+  CHECK(golden("distinct_exact", kind::integer, {}, {value{1}}) == "010000");
+  CHECK(golden("distinct_exact", kind::integer, {1, 2}, {value{1}}) == "0101");
+  CHECK(golden("distinct_exact", kind::integer, {1}, {value{1}}) == "0100011a30e4b53999ca37323aa72471c778d5");
+  CHECK(golden("histogram", kind::integer, {-1, 0, 9, 10}, {value{value_list{0, 10}}}) == "01010201");
+  CHECK(golden("top", kind::boolean, {}, {value{1}}) == "0100");
+  CHECK(golden("top", kind::boolean, {true, true, false}, {value{1}}) == "01030002020200010002020102"
+                                                                         "00");
+  CHECK(golden("ewma", kind::real, {}, {value{duration{37'000}}}) == "010000000000000000");
+  CHECK(golden("ewma", kind::real, {1.0, 2.0}, {value{duration{37'000}}}) ==
+        "01000000000000f83f00000000000004404a");
   CHECK(golden("quantile", kind::integer, {1}, {value{0.5}}) == "0101000000000000f03f000000000000f03ff52101");
 }
 
@@ -468,6 +513,15 @@ TEST_CASE("names tell functions apart by what their state depends on") {
   CHECK(name("rate", type{kind::decimal}) == "sum(decimal)");
   for (auto f : {"variance", "variance_pop", "stddev", "stddev_pop"})
     CHECK(name(f, type{kind::uinteger}) == "moments(uint)");
+  CHECK(name("first", type{kind::integer, true}) == "first(int)");
+  CHECK(name("last", type::list_of(kind::string)) == "last([string])");
+  CHECK(name("arg_max", type{kind::string}) == "arg_max(string, string)");
+  CHECK(name("collect", type{kind::string}, {value{5}}) == "collect(string, 5)");
+  CHECK(name("distinct_exact", type{kind::dyn}, {value{5}}) == "distinct_exact(dyn, 5)");
+  CHECK(name("histogram", type{kind::real}, {value{value_list{1, 2.5}}}) == "histogram(double, [1,2.5])");
+  CHECK(name("top", type{kind::string}, {value{3}}) == "top(string, 100)");
+  CHECK(name("top", type{kind::string}, {value{20}}) == "top(string, 200)");
+  CHECK(name("ewma", type{kind::real}, {value{duration{1'500'000'000}}}) == "ewma(double, 1.5s)");
   for (const auto& s : subjects())
     if (s.function == "sum" || s.function == "avg" || s.function == "min" || s.function == "distinct")
       CHECK(name(s.function, type{s.of}) == std::string{s.function} + "(" + to_string(type{s.of}) + ")");
@@ -490,6 +544,14 @@ TEST_CASE("results have the documented types, nullable where nothing or too much
   CHECK(of("ratio", kind::boolean) == "double?");
   CHECK(of("rate", kind::duration) == "double?");
   CHECK(of("variance", kind::decimal) == "double?");
+  CHECK(of("first", kind::string) == "string?");
+  CHECK(of("last", kind::dyn) == to_string(type{kind::dyn, true}));
+  CHECK(of("arg_min", kind::timestamp) == "timestamp?");
+  CHECK(of("collect", kind::integer, {value{3}}) == "[int]");
+  CHECK(of("distinct_exact", kind::integer, {value{3}}) == "int?");
+  CHECK(of("histogram", kind::integer, {value{value_list{1}}}) == "[int]");
+  CHECK(of("top", kind::integer, {value{3}}) == "[map(string, dyn)]");
+  CHECK(of("ewma", kind::integer, {value{duration{1}}}) == "double?");
   CHECK(of("stddev", kind::duration) == "duration?");
 }
 
@@ -537,6 +599,37 @@ TEST_CASE("a call that fits no aggregate is refused and told what fits") {
         "quantile() takes one int, uint or double, and a constant from 0 to 1; here the argument is string");
   CHECK(refusal("max", type{kind::integer}, {value{1}}).find("; there is a second argument") !=
         std::string::npos);
+  auto histogram = [&](kind k, value bounds) {
+    auto text = refusal("histogram", type{k}, {std::move(bounds)});
+    return text.substr(text.find("; ") + 2);
+  };
+  CHECK(histogram(kind::integer, 5) == "here it is 5: write a list such as [10, 20]");
+  CHECK(histogram(kind::integer, value_list{}) == "here it is []: write a list such as [10, 20]");
+  CHECK(histogram(kind::integer, value_list{1, 0.5}) == "0.5 is no bound for int");
+  CHECK(histogram(kind::real, value_list{1, not_a_number}) == "\"NaN\" is no bound for double");
+  CHECK(histogram(kind::duration, value_list{1}) == "1 is no bound for duration");
+  CHECK(histogram(kind::real, value_list{1, 2, 2.0}) == "bounds must ascend, 2 follows 2");
+  CHECK(histogram(kind::real, value_list(201, value{1})) == "here are 201, at most 200 are possible");
+  CHECK(histogram(kind::string, value_list{"a"}) == "here the argument is string");
+  for (auto n : {value{0}, value{-1}, value{1.5}, value{1001}, value{}, value{"3"}})
+    for (auto f : {"top", "collect", "collect_last"})
+      CHECK(refusal(f, type{kind::string}, {n})
+                .starts_with(std::string{f} +
+                             "() takes any value, and a constant count from 1 to 1000; here it is "));
+  CHECK(refusal("distinct_exact", type{kind::string}, {value{100'001}}).ends_with("; here it is 100001"));
+  for (auto h : {value{30}, value{duration{0}}, value{duration{-1}}})
+    CHECK(refusal("ewma", type{kind::real}, {h}).ends_with(": write duration('30s')"));
+  CHECK(refusal("first", type{kind::integer}, {value{1}}).ends_with("; there is a second argument"));
+  CHECK(refusal("arg_min", type{kind::integer}) == "arg_min() takes any value, and one bool, int, uint, "
+                                                   "double, decimal, string, bytes, timestamp or duration");
+  CHECK(make_aggregate("arg_min", {{kind::string, {}}, {kind::dyn, {}}})
+            .error()
+            .text()
+            .ends_with(", not dyn: convert, as in double(x)"));
+  CHECK(make_aggregate("arg_min", {{kind::string, {}}, {type::list_of(kind::integer), {}}})
+            .error()
+            .text()
+            .ends_with("; here they are string and [int]"));
   CHECK(make_aggregate("quantile", {{kind::real, {}}, {kind::real, {}}})
             .error()
             .text()
