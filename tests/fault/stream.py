@@ -95,11 +95,13 @@ class Stream:
         return BEGIN_MS + int(self.made * self.step_ms)
 
     def next(self):
-        """In order, out of order by up to 3 s (some of these late for one view), late for all, or no event at all."""
+        """In order, out of order, late for no view, one or all, or no event at all."""
         rng, at = self.rng, self.now_ms()
         chance = rng.random()
         if chance < 0.002:
             at -= rng.randrange(30_000, 120_000)
+        elif chance < 0.02:
+            at -= rng.randrange(3_000, 20_000)
         elif chance < 0.7:
             at -= rng.randrange(0, 3_000)
         key = "nobody" if rng.random() < 0.01 else f"k{rng.randrange(KEYS)}"
