@@ -10,9 +10,11 @@
 #include "pipeline/unsealed_panes.hpp"
 #include "pipeline/window/sliding_fold.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,11 +29,50 @@ struct pane_place {
   std::uint32_t cell = 0;
 };
 
+/// Such places by slice, ascending. Slices come mostly at the end and go at the front.
+class pane_places {
+public:
+  [[nodiscard]] bool empty() const noexcept { return from_ == all_.size(); }
+  [[nodiscard]] const pane_place& front() const { return all_[from_]; }
+  [[nodiscard]] const pane_place& back() const { return all_.back(); }
+  /// The places of slices ≥ `first`.
+  [[nodiscard]] std::span<const pane_place> since(std::int64_t first) const {
+    auto all = std::span{all_}.subspan(from_);
+    if (all.empty() || all.front().slice >= first)
+      return all;
+    auto skipped = std::ranges::lower_bound(all, first, {}, &pane_place::slice) - all.begin();
+    return all.subspan(static_cast<std::size_t>(skipped));
+  }
+  /// Null: there is none of this slice.
+  [[nodiscard]] const pane_place* find(std::int64_t slice) const {
+    if (!empty() && back().slice < slice)
+      return nullptr;
+    auto rest = since(slice);
+    return rest.empty() || rest.front().slice != slice ? nullptr : rest.data();
+  }
+  /// Of a slice that isn't there.
+  const pane_place& add(const pane_place& p) {
+    auto before = all_.size() - (empty() || back().slice < p.slice ? 0 : since(p.slice).size());
+    return *all_.insert(all_.begin() + static_cast<std::ptrdiff_t>(before), p);
+  }
+  void pop_front() {
+    // What is gone is moved over only when it is half of all.
+    if (++from_ * 2 < all_.size())
+      return;
+    all_.erase(all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(from_));
+    from_ = 0;
+  }
+
+private:
+  std::vector<pane_place> all_;
+  std::size_t from_ = 0; // those before it are gone
+};
+
 /// What a view knows of one key.
 struct key_state {
   std::string key;
-  std::vector<value> by;                    ///< decoded
-  std::vector<pane_place> unsealed;         ///< by slice, ascending
+  std::vector<value> by; ///< decoded
+  pane_places unsealed;
   sliding_fold sealed;                      ///< slices that windows to come still cover
   std::map<std::int64_t, late_counts> late; ///< of those slices, where there are any
   bool had = false; ///< the last sealed window had events (sliding: a zero row is due)

@@ -55,12 +55,10 @@ unsealed_panes& view_state::unsealed_at(std::int64_t s) {
 
 key_state* view_state::replace(const pane_image& pane, partition_id from) {
   auto& k = key(pane.key);
-  auto place = k.unsealed.end(); // mostly a slice newer than all before, or the newest
-  if (!k.unsealed.empty() && k.unsealed.back().slice >= pane.slice)
-    place = std::ranges::lower_bound(k.unsealed, pane.slice, {}, &pane_place::slice);
-  if (place == k.unsealed.end() || place->slice != pane.slice) {
+  const auto* place = k.unsealed.find(pane.slice);
+  if (place == nullptr) {
     auto& in = unsealed_at(pane.slice);
-    place = k.unsealed.insert(place, {pane.slice, &in, in.add(k)});
+    place = &k.unsealed.add({pane.slice, &in, in.add(k)});
   }
   return place->in->replace(place->cell, from, pane.state, pane.late) ? &k : nullptr;
 }
@@ -81,8 +79,8 @@ bool view_state::has_events(const key_state& k, std::int64_t e) const {
   const auto& sealed = k.sealed.slices();
   if (auto it = sealed.lower_bound(first); it != sealed.end() && it->first <= e)
     return true;
-  auto it = std::ranges::lower_bound(k.unsealed, first, {}, &pane_place::slice);
-  return it != k.unsealed.end() && it->slice <= e;
+  auto rest = k.unsealed.since(first);
+  return !rest.empty() && rest.front().slice <= e;
 }
 
 bool view_state::has_row(const key_state& k, std::int64_t e) const {
@@ -131,12 +129,14 @@ std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state
     k.sealed.window(first, total);
   for (auto it = k.late.lower_bound(first); it != k.late.end() && it->first <= e; ++it)
     revision += late_for(it->second, e - it->first);
-  auto it = std::ranges::lower_bound(k.unsealed, first, {}, &pane_place::slice);
-  for (; it != k.unsealed.end() && it->slice <= e; ++it)
-    it->in->for_each(it->cell, [&](const std::byte* of_pane, const late_counts& late) {
+  for (const auto& place : k.unsealed.since(first)) {
+    if (place.slice > e)
+      break;
+    place.in->for_each(place.cell, [&](const std::byte* of_pane, const late_counts& late) {
       total.merge(of_pane);
-      revision += late_for(late, e - it->slice);
+      revision += late_for(late, e - place.slice);
     });
+  }
   return make_row(k, e, state, total, revision);
 }
 
@@ -231,7 +231,7 @@ std::vector<key_state*> view_state::keys_in(std::int64_t s) const {
 
 void view_state::drop_unsealed(std::int64_t s, const std::vector<key_state*>& in_slice) {
   for (auto* k : in_slice)
-    k->unsealed.erase(k->unsealed.begin());
+    k->unsealed.pop_front();
   unsealed_.erase(s);
   unsealed_last_ = {};
 }
