@@ -23,6 +23,7 @@ struct partition_board {
   std::atomic<std::int64_t> watermark{time_min.time_since_epoch().count()}; ///< microseconds
   std::atomic<std::uint64_t> records{0}, dead{0}, future{0}, late{0}, panes{0}, restarts{0}, checkpoint{0};
   std::atomic<std::uint64_t> skipped{0}; ///< tombstones that are passed over
+  std::atomic<std::uint64_t> unkeyed{0}; ///< events that a sink got without a key, as its expression failed
   std::atomic<std::uint64_t> lost{0};    ///< offsets that were gone from the source when they were due
   /// Windows with times between these lack what was lost last; `time_max`: not known yet how far that
   /// reaches.

@@ -92,7 +92,8 @@ std::string pipeline_json(const std::string& name, const board& b, double events
       append_time(partitions, p.watermark_time());
       partitions += ",\"events\":" + std::to_string(p.records) + ",\"late\":" + std::to_string(p.late) +
                     ",\"dead\":" + std::to_string(p.dead) + ",\"future\":" + std::to_string(p.future) +
-                    ",\"skipped\":" + std::to_string(p.skipped) + ",\"lost\":" + std::to_string(p.lost) +
+                    ",\"skipped\":" + std::to_string(p.skipped) +
+                    ",\"unkeyed\":" + std::to_string(p.unkeyed) + ",\"lost\":" + std::to_string(p.lost) +
                     ",\"lost_from\":";
       append_time(partitions, event_time{microseconds{p.lost_from}});
       partitions += ",\"lost_until\":";
@@ -166,6 +167,9 @@ std::string metrics_text(const std::string& name, const board& b, const http_ser
              [](board_of p) { return p.future.load(); });
   partitions("skipped_total", "counter", "Tombstones passed over.",
              [](board_of p) { return p.skipped.load(); });
+  partitions("unkeyed_total", "counter",
+             "Events that went to a sink without a key, as its expression failed.",
+             [](board_of p) { return p.unkeyed.load(); });
   partitions("lost_total", "counter", "Offsets that were gone from the source when they were due.",
              [](board_of p) { return p.lost.load(); });
   partitions("offset", "gauge", "Next record to read.", [](board_of p) { return p.position.load(); });

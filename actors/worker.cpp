@@ -277,6 +277,7 @@ void worker_state::show() {
   b.dead = c.dead;
   b.future = c.future;
   b.skipped = c.skipped;
+  b.unkeyed = c.unkeyed;
   b.lost = c.lost;
   if (!state_->lost().empty()) {
     b.lost_from = state_->lost().back().from.time_since_epoch().count();
