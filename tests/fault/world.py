@@ -215,12 +215,14 @@ class World:
                 p.manage()
 
     def holds(self, p):
-        """Whether a process works, rather than waits as a standby; None while it doesn't say."""
+        """Whether a process works; False: it waits as a standby; None: it starts, or doesn't say."""
         try:
-            status, body, _ = p.request("GET", "/readyz", timeout=PATIENCE)
+            if p.ask("by_key", limit=1)["as_of"]["epoch"] > 0:
+                return True
+            body = p.request("GET", "/readyz", timeout=PATIENCE)[1]
         except support.Watcher.AWAY:
             return None
-        return status == 200 or b"standby" not in body
+        return False if b"this process is the standby of" in body else None
 
     def active(self):
         """The process that holds the data folder."""
