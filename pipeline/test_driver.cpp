@@ -179,10 +179,23 @@ struct test_driver::impl {
   }
 
   void put(std::size_t s, std::size_t v, const row_ptr& r) {
-    auto& known = sources[s].rows[v][{r->window_end, r->window_start, r->key}];
+    auto& rows = sources[s].rows[v];
+    auto& known = rows[{r->window_end, r->window_start, r->key}];
     if (known && known->state == row_state::sealed && *known != *r)
       throw std::logic_error{"a sealed row of " + plan_of(s).views[v].name + " changed"};
     known = r;
+    if (r->state != row_state::open)
+      return;
+    // Which of a key's open windows were shown before the newest one depends on when somebody looked.
+    auto newest = r->window_end;
+    auto open_of_key = [&](const auto& other) {
+      return other.second->state == row_state::open && other.second->key == r->key;
+    };
+    for (const auto& other : rows)
+      if (open_of_key(other))
+        newest = std::max(newest, other.second->window_end);
+    std::erase_if(rows,
+                  [&](const auto& other) { return open_of_key(other) && other.second->window_end < newest; });
   }
 
   /// Until nothing is on its way between partitions and views.

@@ -35,7 +35,9 @@ struct view::impl {
   std::int64_t closed = nothing_sealed;
   event_time keep_from = time_max;
   std::vector<std::pair<std::int64_t, key_state*>> dirty; // (slice, key) since the last tick
-  std::vector<key_state*> dirty_open;                     // keys since the last tick with open rows
+  // Keys since the last tick with open rows, each with its oldest slice that has changed.
+  std::vector<std::pair<key_state*, std::int64_t>> dirty_open;
+  bool first_open = true; // what the log has given back is shown, too
 
   [[nodiscard]] bool recovering() const noexcept { return !std::ranges::all_of(told_by, &told::first); }
 
@@ -55,8 +57,10 @@ struct view::impl {
         dirty.emplace_back(pane.slice, key);
         if (key->dirty_at == key_state::not_dirty) {
           key->dirty_at = dirty_open.size();
-          dirty_open.push_back(key);
+          dirty_open.emplace_back(key, pane.slice);
         }
+        auto& oldest = dirty_open[key->dirty_at].second;
+        oldest = std::min(oldest, pane.slice);
         return true;
       });
       if (!sound)
@@ -113,12 +117,14 @@ struct view::impl {
       state.compose_closed(*key, ends, through, t.put);
   }
 
-  /// The newest open window of each key that changed.
+  /// Rows of open windows that changed.
   void emit_open(view_tick& t) {
-    for (auto* key : dirty_open) {
+    if (std::exchange(first_open, false))
+      for (auto* key : state.keys())
+        state.compose_open(*key, closed, nothing_sealed, t.put);
+    for (auto [key, oldest] : dirty_open) {
       key->dirty_at = key_state::not_dirty;
-      if (auto row = state.compose_newest_open(*key, closed))
-        t.put.push_back(std::move(row));
+      state.compose_open(*key, closed, oldest, t.put);
     }
     dirty_open.clear();
   }
@@ -137,7 +143,7 @@ struct view::impl {
     state.forget_unused([&](key_state* key) {
       if (key->dirty_at == key_state::not_dirty)
         return;
-      dirty_open.back()->dirty_at = key->dirty_at;
+      dirty_open.back().first->dirty_at = key->dirty_at;
       std::swap(dirty_open[key->dirty_at], dirty_open.back());
       dirty_open.pop_back();
     });

@@ -187,15 +187,24 @@ void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends
       one(e, &models);
 }
 
-row_ptr view_state::compose_newest_open(key_state& k, std::int64_t closed) {
-  if (k.unsealed.empty())
-    return nullptr;
-  auto e = what_.window.next_window_end(k.unsealed.back().slice);
-  if (e <= closed)
-    return nullptr;
-  auto r = compose(k, e, row_state::open);
-  r->columns.resize(r->columns.size() + what_.scores.size());
-  return changed(k, e, r) ? r : nullptr;
+void view_state::compose_open(key_state& k, std::int64_t closed, std::int64_t oldest,
+                              std::vector<row_ptr>& put) {
+  if (k.unsealed.empty() && k.sealed.empty())
+    return;
+  auto one = [&](std::int64_t e) {
+    auto r = compose(k, e, row_state::open);
+    r->columns.resize(r->columns.size() + what_.scores.size());
+    if (changed(k, e, r))
+      put.push_back(std::move(r));
+  };
+  // Where windows don't end with each slice, the newest one may be sealed before its window is closed.
+  auto newest =
+      what_.window.next_window_end(k.unsealed.empty() ? k.sealed.newest() : k.unsealed.back().slice);
+  auto shown = k.published.lower_bound(std::max(oldest, closed + 1));
+  for (; shown != k.published.end() && shown->first < newest; ++shown)
+    one(shown->first);
+  if (newest > closed)
+    one(newest);
 }
 
 void view_state::fold_cell(key_state& k, std::int64_t s, byte_writer& log) {

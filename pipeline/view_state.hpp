@@ -46,8 +46,9 @@ public:
   /// `put`.
   void compose_closed(key_state& key, const std::set<std::int64_t>& ends, std::int64_t through,
                       std::vector<row_ptr>& put);
-  /// The row of the newest window of the key, if that is still open and the row is new.
-  [[nodiscard]] row_ptr compose_newest_open(key_state& key, std::int64_t closed);
+  /// Composes rows of open windows of one key: of the one that ends first after its newest event, and of
+  /// those shown before in which a slice from `oldest` on may have changed. Changed ones go to `put`.
+  void compose_open(key_state& key, std::int64_t closed, std::int64_t oldest, std::vector<row_ptr>& put);
 
   /// Notes that readers will see these offsets; false if nothing is new.
   bool advance_frontier(const std::vector<offset>& have);
