@@ -37,11 +37,36 @@ const std::vector<call> calls{{"count", std::nullopt, {}},
                               {"max", type{kind::string}, {}},
                               {"distinct", type{kind::integer}, {}},
                               {"distinct", type{kind::string}, {}},
-                              {"quantile", type{kind::real}, {value{0.99}}}};
+                              {"quantile", type{kind::real}, {value{0.99}}},
+                              {"ratio", type{kind::boolean}, {}},
+                              {"variance", type{kind::real}, {}},
+                              {"first", type{kind::integer}, {}},
+                              {"last", type{kind::string}, {}},
+                              {"arg_max", type{kind::string}, {}},
+                              {"collect", type{kind::string}, {value{10}}},
+                              {"collect_last", type{kind::string}, {value{10}}},
+                              {"distinct_exact", type{kind::string}, {value{1000}}},
+                              {"histogram", type{kind::real}, {value{value_list{1, 3, 10, 30, 100, 300}}}},
+                              {"top", type{kind::string}, {value{10}}},
+                              {"ewma", type{kind::real}, {value{duration{1'000'000'000}}}}};
 
 layout_ptr layout_of(const call& c) {
-  return std::make_shared<const accumulator_layout>(std::vector<std::shared_ptr<const aggregate>>{
-      std::move(make_aggregate(c.function, c.argument, c.parameters).value())});
+  // What reads two columns gets the same one twice.
+  auto made = c.function.starts_with("arg_")
+                  ? make_aggregate(c.function, {{*c.argument, std::nullopt}, {*c.argument, std::nullopt}})
+                  : make_aggregate(c.function, c.argument, c.parameters);
+  return std::make_shared<const accumulator_layout>(std::vector<aggregate_ptr>{std::move(made.value())});
+}
+
+// Events 1 ms apart, every tenth 50 ms late.
+const std::vector<event_time>& times() {
+  static const auto all = [] {
+    std::vector<event_time> at;
+    for (std::size_t i = 0; i < batch_rows; ++i)
+      at.push_back(event_time{std::chrono::milliseconds{i % 10 == 9 ? i - std::min<std::size_t>(i, 50) : i}});
+    return at;
+  }();
+  return all;
 }
 
 // Latencies around 20 ms, text as of IP addresses.
@@ -109,7 +134,7 @@ void update_and_merge(const call& c) {
     for (const auto& b : batches) {
       for (auto& s : states)
         s = groups[random() % keys].data();
-      spent += nanoseconds([&] { layout->part(0).update(states, &b, rows); });
+      spent += nanoseconds([&] { layout->part(0).update(states, {&b, &b, times().data()}, rows); });
     }
     update.push_back(spent / static_cast<double>(batches.size() * batch_rows));
     accumulator sum{layout};
@@ -124,7 +149,7 @@ void update_and_merge(const call& c) {
     saved = bytes.size();
     heap = layout->part(0).heap_bytes(groups[0].data());
   }
-  std::printf("%-18s update %6.1f ns   merge %7.1f ns   size %3zu B, heap %5zu B, saved %5zu B\n",
+  std::printf("%-36s update %6.1f ns   merge %7.1f ns   size %3zu B, heap %5zu B, saved %5zu B\n",
               std::string{layout->part(0).name()}.c_str(), median(update), median(merge), layout->size(),
               heap, saved);
 }
@@ -141,7 +166,8 @@ void slide(const call& c, std::int64_t length) {
     std::vector<std::uint32_t> rows(20);
     for (auto& r : rows)
       r = static_cast<std::uint32_t>(random() % batch_rows);
-    layout->part(0).update(std::vector<std::byte*>(20, slices.back().data()), &values, rows);
+    layout->part(0).update(std::vector<std::byte*>(20, slices.back().data()),
+                           {&values, &values, times().data()}, rows);
   }
   std::vector<double> fold, naive;
   for (int round = 0; round < rounds; ++round) {
