@@ -104,6 +104,7 @@ struct platform::impl {
   status open_data();
   void make_boards();
   status open_sources(const std::stop_token& stop);
+  void show_kept_rows(std::size_t s, std::size_t partitions);
   status open_source(std::size_t s, const std::stop_token& stop);
   status start_engine(const std::stop_token& stop);
   status choose_epoch();

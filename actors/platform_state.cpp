@@ -1,6 +1,7 @@
 // From a data folder to open sources.
 #include "actors/platform_impl.hpp"
 
+#include "actors/kept_rows.hpp"
 #include "actors/state_check.hpp"
 #include "storage/disk_file.hpp"
 
@@ -69,6 +70,24 @@ status platform::impl::open_data() {
   return {};
 }
 
+/// While a source can't be opened its views can't run, but what is final is known. Under an epoch of its own:
+/// positions in these rows mean nothing later.
+void platform::impl::show_kept_rows(std::size_t s, std::size_t partitions) {
+  const auto& source = all->sources[s];
+  if (!choose_epoch())
+    return; // the start will meet it again, and say it
+  for (auto& v : views) {
+    if (v.source != s)
+      continue;
+    auto kept =
+        kept_rows(all, s, v.index, partitions, view_log_folder(data->path(), *v.plan), epoch,
+                  {"", "source " + source.name + " isn't open yet: these rows are final, newer ones follow",
+                   wall_now()});
+    if (kept && *kept)
+      v.cell->store(std::move(*kept));
+  }
+}
+
 /// Waits for what the source needs, however long that takes, and says so meanwhile.
 status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
   const auto& source = all->sources[s];
@@ -82,6 +101,8 @@ status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
     if (there.error().code() != errc::unavailable)
       return there.error().in(place);
     boards->problem(place, there.error().text());
+    if (tries == 1)
+      show_kept_rows(s, made.source->partitions());
     if (tries >= 1)
       enter(phase::waiting);
     for (int i = 0; i < 10 && !stop.stop_requested(); ++i)

@@ -46,6 +46,24 @@ class Absence(kafka_world.Case):
             self.assertEqual((part["late"], part["dead"], part["restarts"]), (0, 0, 0), part)
         self.assertEqual(p.terminate(), 0, p.said())
 
+    def test_final_rows_are_served_while_the_broker_is_away(self):
+        p = self.clicks()
+        self.produce(4000)
+        self.end()
+        self.wait_until_counted(p)
+        before = p.rows("users", window="all")["rows"]
+        self.broker.kill()
+        p.kill()
+        p.start().address()
+        self.wait_for_problem(p, "sources.clicks", "not reachable")
+        self.wait(p, "final rows", lambda: p.rows("users", window="all")["rows"] == before)
+        self.assertIn("isn't open yet", str(p.rows("users", window="all")["partial"]))
+        self.not_ready(p, "not open yet")
+        self.broker.start()
+        self.wait_ready(p)
+        self.wait(p, "all rows", lambda: p.rows("users", window="all")["partial"] == [])
+        self.wait_until_counted(p)
+
     def test_stopped_while_the_broker_is_away(self):
         p = self.clicks()
         self.produce(1000)
