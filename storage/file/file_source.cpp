@@ -35,7 +35,7 @@ std::string content_text(const std::vector<input_file>& files, const file_source
   w.u8(s.format.header);
   w.varint(s.format.max_record);
   for (const auto& f : files) {
-    w.text(f.path.lexically_relative(s.base.empty() ? "." : s.base).native());
+    w.text(kept_name(f.path, s.base));
     // The beginning of a short file may still grow.
     w.fixed(with_sizes || f.facts.size >= head_bytes ? f.head : 0);
     w.varint(with_sizes ? f.facts.size : 0);

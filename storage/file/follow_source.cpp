@@ -41,7 +41,7 @@ public:
         known_(std::move(known)), state_(settings_.state_folder / (settings_.name + ".follow")) {
     identity_ = "follow";
     for (const auto& path : paths_) {
-      auto key = path.lexically_relative(settings_.base.empty() ? "." : settings_.base).string();
+      auto key = kept_name(path, settings_.base);
       identity_ += " " + key;
       parts_.push_back({.path = path, .key = std::move(key), .reader = record_reader{settings_.format}});
     }

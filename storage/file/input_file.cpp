@@ -117,4 +117,9 @@ result<std::vector<input_file>> look_at(const std::vector<std::filesystem::path>
   return files;
 }
 
+std::string kept_name(const std::filesystem::path& file, const std::filesystem::path& base) {
+  auto whole = [](const std::filesystem::path& p) { return std::filesystem::absolute(p).lexically_normal(); };
+  return whole(file).lexically_relative(whole(base.empty() ? "." : base)).string();
+}
+
 } // namespace tidemill

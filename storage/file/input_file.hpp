@@ -52,5 +52,8 @@ struct input_file {
                                                                      const std::string& pattern);
 /// Looks at each file. Errors: `io`, `config_invalid` (not a regular file).
 [[nodiscard]] result<std::vector<input_file>> look_at(const std::vector<std::filesystem::path>& paths);
+/// What a file is called in what is kept of it: its path from `base`, the same however either of them is
+/// written.
+[[nodiscard]] std::string kept_name(const std::filesystem::path& file, const std::filesystem::path& base);
 
 } // namespace tidemill

@@ -1,4 +1,5 @@
 #include "storage/file/file_source.hpp"
+#include "storage/file/input_file.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -305,6 +306,17 @@ TEST_CASE("a damaged or lost state file is an error that says what to do") {
       back.put(old);
     }
   }
+}
+
+TEST_CASE("a file has the same name in the state however it and the folder are written") {
+  const std::filesystem::path here = std::filesystem::current_path();
+  CHECK(kept_name("logs/a", "") == "logs/a");
+  CHECK(kept_name(here / "logs/a", ".") == "logs/a");
+  CHECK(kept_name(here / "logs/a", "") == "logs/a");
+  CHECK(kept_name("logs/a", here) == "logs/a");
+  CHECK(kept_name("examples/logs/a", "examples/") == "logs/a");
+  CHECK(kept_name("examples/../logs/a", here / "examples") == "../logs/a");
+  CHECK(kept_name("/var/log/a", "/srv/p") == "../../var/log/a");
 }
 
 TEST_CASE("any mix of appends, rotations, cuts of the process and seeks gives every line once") {
