@@ -55,7 +55,8 @@ struct published_row {
   row_ptr data;              ///< never null; a removed row keeps its identity here
   std::uint64_t changed = 0; ///< the offset of its last change
   bool removed = false;
-  /// `to_json`, made once at publication and shared by all readers.
+  /// `to_json`, made once at publication and shared by all readers; null after a tick of very many rows: then
+  /// each reader makes its own.
   std::shared_ptr<const std::string> json;
 };
 
