@@ -24,7 +24,7 @@ class Records(kafka_world.Case):
         self.wait(p, f"{count} dead letters", there)
         self.assertEqual({(x["step"], x["code"]): x["letters"] for x in self.found["counts"]},
                          {("decode", code): n for code, n in by_code.items()})
-        self.assertEqual(kafka_world.partition(p)["dead"], count)
+        self.wait(p, "their number in the status", lambda: kafka_world.partition(p)["dead"] == count)
         self.wait_ready(p)
         self.assertEqual(kafka_world.partition(p)["restarts"], 0)
 
