@@ -88,6 +88,7 @@ class Growth(kafka_world.Case):
         p = self.clicks(client=QUICK)
         producer = self.producer()
         self.wait_until_read(p, 500)
+        producer.slow_down()
         self.broker.add_partitions(self.topic, 4)
         producer.partitions = 4  # so that they have records before the program knows of them
         self.wait(p, "four partitions", lambda: len(kafka_world.status(p)["partitions"]) == 4)
@@ -107,6 +108,7 @@ class Growth(kafka_world.Case):
         p = self.clicks(topics=f"['^{self.topic}.*']", client=QUICK)
         producer = self.producer()
         self.wait_until_read(p, 500)
+        producer.slow_down()
         self.broker.create_topic(self.topic + "_2", 1)
         self.broker.produce(self.topic + "_2", self.events.records(100))
         self.wait(p, "three partitions", lambda: len(kafka_world.status(p)["partitions"]) == 3)
