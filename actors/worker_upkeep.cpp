@@ -1,6 +1,7 @@
 // What a worker does between batches: idleness, checkpoints, the end.
 #include "actors/state_check.hpp"
 #include "actors/worker.hpp"
+#include "pipeline/idleness.hpp"
 
 #include <caf/send.hpp>
 
@@ -31,29 +32,19 @@ void worker_state::look_for_idleness() {
   mine.idle = quiet_for >= *idle;
   if (!mine.idle || now - last_entry_ < std::chrono::seconds{1})
     return;
-  auto slowest_active = time_max, newest = time_min;
-  std::chrono::steady_clock::duration all_quiet_for = quiet_for;
-  for (const auto& p : s_.status->sources[s_.source]->partitions) {
-    if (p->ended)
-      continue;
-    newest = std::max(newest, p->watermark_time());
-    all_quiet_for = std::min(all_quiet_for, now - from_board(p->last_record));
-    if (!p->idle)
-      slowest_active = std::min(slowest_active, p->watermark_time());
-  }
-  auto target = slowest_active;
+  std::vector<quiet_partition> all;
+  for (const auto& p : s_.status->sources[s_.source]->partitions)
+    if (!p->ended)
+      all.push_back({p->watermark_time(),
+                     std::chrono::duration_cast<microseconds>(now - from_board(p->last_record)), p->idle});
+  auto target = idle_watermark(all, std::chrono::duration_cast<microseconds>(now - idle_since_));
   auto idle_before = idle_since_;
-  if (slowest_active == time_max) {
-    if (newest == time_min)
-      return; // nobody has seen an event yet: there is no time to go on with
-    auto since = std::max(idle_since_, now - all_quiet_for);
+  if (target.by_clock)
     idle_since_ = now;
-    target = newest + std::chrono::duration_cast<microseconds>(now - since);
-  }
-  if (target == time_min || target <= state_->watermark())
+  if (target.to == time_min || target.to <= state_->watermark())
     return;
   last_entry_ = now;
-  if (!try_enter({0, journal_entry::what::advance, target, 0, {}}))
+  if (!try_enter({0, journal_entry::what::advance, target.to, 0, {}}))
     idle_since_ = idle_before; // the clock's time that has passed is not lost
 }
 

@@ -1,5 +1,7 @@
 #include "pipeline/test_driver.hpp"
 
+#include "pipeline/idleness.hpp"
+
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -263,26 +265,17 @@ struct test_driver::impl {
     auto& source = sources[s];
     if (!idle)
       return;
-    auto slowest_active = time_max, newest = time_min, last_of_all = time_min;
-    for (const auto& w : source.workers) {
-      if (w.ended)
-        continue;
-      newest = std::max(newest, w.state->watermark());
-      last_of_all = std::max(last_of_all, w.last_record);
-      if (clock - w.last_record < *idle)
-        slowest_active = std::min(slowest_active, w.state->watermark());
-    }
-    auto target = slowest_active;
-    if (slowest_active == time_max) {
-      if (newest == time_min)
-        return; // nobody has seen an event yet: there is no time to go on with
-      target = newest + (clock - std::max(source.idle_since.value_or(time_min), last_of_all));
+    std::vector<quiet_partition> all;
+    for (const auto& w : source.workers)
+      if (!w.ended)
+        all.push_back({w.state->watermark(), clock - w.last_record, clock - w.last_record >= *idle});
+    auto target = idle_watermark(all, source.idle_since ? clock - *source.idle_since : microseconds::max());
+    if (target.by_clock)
       source.idle_since = clock;
-    }
     for (std::size_t p = 0; p < source.workers.size(); ++p) {
       const auto& w = source.workers[p];
-      if (!w.ended && clock - w.last_record >= *idle && target > w.state->watermark())
-        enter(s, p, {0, journal_entry::what::advance, target, 0, {}});
+      if (!w.ended && clock - w.last_record >= *idle && target.to > w.state->watermark())
+        enter(s, p, {0, journal_entry::what::advance, target.to, 0, {}});
     }
     settle(s);
   }
