@@ -2,11 +2,18 @@
 
 #include "event/rows.hpp"
 #include "pipeline/plan.hpp"
+#include "pipeline/view.hpp"
+#include "storage/log/segment_log.hpp"
 
 #include <filesystem>
 #include <memory>
 
 namespace tidemill {
+
+/// Opens the log of a view, and reads what it holds into a view that knows nothing yet. Errors: those of the
+/// log and of `view::recover`.
+[[nodiscard]] result<std::unique_ptr<segment_log>> open_view_log(const std::filesystem::path& folder,
+                                                                 view& into);
 
 /// The final rows that the log of a view holds, as a snapshot: for readers while the view can't run yet.
 /// `partitions`: of its source, as far as is known. Null without a log. Errors: those of the log. The caller

@@ -74,8 +74,8 @@ status platform::impl::open_data() {
 /// positions in these rows mean nothing later.
 void platform::impl::show_kept_rows(std::size_t s, std::size_t partitions) {
   const auto& source = all->sources[s];
-  if (!choose_epoch())
-    return; // the start will meet it again, and say it
+  if (epoch == 0 && !choose_epoch()) // one for all sources that are waited for
+    return;                          // the start will meet it again, and say it
   for (auto& v : views) {
     if (v.source != s)
       continue;

@@ -1,5 +1,6 @@
 #include "actors/view.hpp"
 
+#include "actors/kept_rows.hpp"
 #include "actors/worker.hpp"
 
 #include <caf/send.hpp>
@@ -23,14 +24,10 @@ void view_state_actor::start(view_setup setup) {
   s_ = std::move(setup);
   workers_.resize(s_.partitions);
   state_ = std::make_unique<view>(s_.all, s_.source, s_.view, s_.partitions, s_.incarnation);
-  auto opened = segment_log::open(s_.log, {.segment_bytes = 16u << 20, .max_record = 256u << 20});
+  auto opened = open_view_log(s_.log, *state_);
   if (!opened)
     throw std::runtime_error{opened.error().text()};
   log_ = std::move(*opened);
-  require(log_->read(log_->begin(), [&](std::uint64_t, std::string_view record) {
-    require(state_->recover(record));
-    return true;
-  }));
   if (log_->begin() == log_->end())
     write_head();
   s_.status->views[s_.shown]->recovering = true;
