@@ -1,29 +1,15 @@
 #include "actors/platform_impl.hpp"
+#include "actors/scratch_folder.hpp"
 #include "actors/state_check.hpp"
 #include "http/spec.hpp"
 #include "storage/log/data_layout.hpp"
 
-#include <unistd.h>
-
 namespace tidemill {
-namespace {
-
-/// Deletes a folder of its own at the end: for tables that are only looked at.
-struct scratch_folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("tidemill-check-" + std::to_string(::getpid()));
-  ~scratch_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
-
-} // namespace
 
 std::shared_ptr<const plan> compile(const definition& d, std::vector<diagnostic>& faults) {
-  scratch_folder scratch;
+  scratch_folder scratch{"check"};
   auto columns = [&](const component& c) -> result<schema> {
-    auto store = make_table(c, base_folder(d), scratch.path / c.name.text);
+    auto store = make_table(c, base_folder(d), scratch.path() / c.name.text);
     auto latest = store->latest();
     if (!latest)
       return latest.error();

@@ -1,6 +1,7 @@
 #include "actors/test_run.hpp"
 
 #include "actors/components.hpp"
+#include "actors/scratch_folder.hpp"
 #include "actors/test_compare.hpp"
 #include "event/json_parse.hpp"
 #include "pipeline/test_driver.hpp"
@@ -11,7 +12,6 @@
 #include <fstream>
 #include <map>
 #include <set>
-#include <unistd.h>
 
 namespace tidemill {
 namespace {
@@ -19,25 +19,6 @@ namespace {
 /// A step that can't be done at all.
 struct impossible {
   test_fault why;
-};
-
-/// A folder of its own for tables that tests write.
-class scratch {
-public:
-  scratch()
-      : path_(std::filesystem::temp_directory_path() / ("tidemill-test-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  ~scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
-private:
-  std::filesystem::path path_;
 };
 
 std::string csv_cell(const value* v, char delimiter) {
@@ -212,6 +193,7 @@ private:
       throw impossible{{t.table.at, "rows can be given for tables of type csv only"}};
     auto number = static_cast<std::size_t>(found - all_->tables.begin());
     auto file = scratch_.path() / (t.table.text + '.' + std::to_string(++files_) + ".csv");
+    std::filesystem::create_directories(scratch_.path());
     std::ofstream out{file};
     for (const auto& line : as_csv(parsed(t.rows), found->settings.text("delimiter", ",").front()))
       out << line << '\n';
@@ -281,7 +263,7 @@ private:
 
   std::shared_ptr<const plan> all_;
   const test_case& test_;
-  scratch scratch_;
+  scratch_folder scratch_{"test"}; ///< for tables that the test writes
   std::unique_ptr<test_driver> driver_;
   position at_;
   std::size_t files_ = 0;
