@@ -13,12 +13,13 @@
 
 namespace tidemill {
 
+std::optional<std::string> environment_variable(std::string_view name) {
+  const char* text = std::getenv(std::string{name}.c_str());
+  return text == nullptr ? std::nullopt : std::optional<std::string>{text};
+}
+
 std::shared_ptr<const plan> load_pipeline(const std::string& file, definition& written) {
-  auto environment = [](std::string_view name) -> std::optional<std::string> {
-    const char* text = std::getenv(std::string{name}.c_str());
-    return text == nullptr ? std::nullopt : std::optional<std::string>{text};
-  };
-  auto loaded = load_file(file, environment);
+  auto loaded = load_file(file, environment_variable);
   written = std::move(loaded.pipeline);
   auto all = std::move(loaded.diagnostics);
   auto sound = !has_errors(all);

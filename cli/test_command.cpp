@@ -3,13 +3,12 @@
 #include "actors/platform.hpp"
 #include "actors/test_run.hpp"
 #include "cli/commands.hpp"
+#include "cli/load_pipeline.hpp"
 #include "config/load.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <optional>
 
 namespace tidemill {
 namespace {
@@ -96,11 +95,7 @@ void run_suite(const std::shared_ptr<const plan>& made, const suite& s, const st
 
 /// False: the file is wrong.
 bool run_file(const std::string& file, const std::string& only, totals& sum) {
-  auto environment = [](std::string_view name) -> std::optional<std::string> {
-    const char* text = std::getenv(std::string{name}.c_str());
-    return text == nullptr ? std::nullopt : std::optional<std::string>{text};
-  };
-  auto read = load_file(file, environment);
+  auto read = load_file(file, environment_variable);
   if (!sound(read.diagnostics, file))
     return false;
   std::vector<suite> suites{{file, read.pipeline.tests}};
