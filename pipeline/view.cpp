@@ -120,8 +120,9 @@ struct view::impl {
   /// Rows of open windows that changed.
   void emit_open(view_tick& t) {
     if (std::exchange(first_open, false))
-      for (auto* key : state.keys())
-        state.compose_open(*key, closed, nothing_sealed, t.put);
+      for (auto* key : state.live())
+        if (key->dirty_at == key_state::not_dirty)
+          state.compose_open(*key, closed, nothing_sealed, t.put);
     for (auto [key, oldest] : dirty_open) {
       key->dirty_at = key_state::not_dirty;
       state.compose_open(*key, closed, oldest, t.put);

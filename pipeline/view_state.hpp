@@ -40,6 +40,8 @@ public:
   [[nodiscard]] sealed_slice seal(std::int64_t s);
 
   [[nodiscard]] std::vector<key_state*> keys() const;
+  /// Sliding windows: the keys with sealed slices that windows to come still cover.
+  [[nodiscard]] const std::set<key_state*, key_order>& live() const noexcept { return live_; }
   /// Whether the window ending with slice `e` has events of the key, or is the first one without.
   [[nodiscard]] bool has_row(const key_state& key, std::int64_t e) const;
   /// Composes rows of closed windows of one key; with scores all up to `through` in order. Changed ones go to
