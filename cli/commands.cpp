@@ -6,6 +6,7 @@
 #include "cli/eval_command.hpp"
 #include "cli/load_pipeline.hpp"
 #include "cli/test_command.hpp"
+#include "storage/time_zone_files.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <ctime>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <unistd.h>
 
@@ -173,6 +175,7 @@ int run(command_line c) {
 } // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
+  install_time_zones(std::make_shared<const time_zone_files>());
   if (arguments.size() == 1 && (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help")) {
     std::cout << usage;
     return 0;
