@@ -16,6 +16,9 @@ constexpr std::size_t staging_size = 16u << 10;
 constexpr std::size_t largest_staging = 64u << 20, kept_staging = 1u << 20;
 /// A long poll takes much less.
 constexpr seconds answer_limit{30}, silence_told{5};
+/// Bytes to be woken for, where as many are sure to come; and how long at most, as they may come slowly.
+constexpr std::size_t gathered = 512u << 10;
+constexpr milliseconds gathering_limit{200};
 constexpr milliseconds first_pause{50}, longest_pause{2'000}, while_resolving{10};
 
 error lost(const std::string& why) {
@@ -36,6 +39,7 @@ void wire_broker::fail(clock::time_point at, const error& why) {
   asked_.reset();
   answer_.reset();
   part_.reset();
+  gathering_ = false;
   staged_ = used_ = 0;
   trouble_ = why.text();
   // The first time at once: brokers close connections that were not used for a while.
@@ -64,6 +68,8 @@ wire_broker::clock::time_point wire_broker::due(clock::time_point at) const {
   case wire_connection::phase::connecting:
     return at + seconds{1};
   case wire_connection::phase::open:
+    if (gathering_)
+      return std::max(heard_, looked_) + gathering_limit;
     return asked_ ? heard_ + answer_limit : clock::time_point::max();
   }
   return clock::time_point::max();
@@ -83,9 +89,11 @@ void wire_broker::drive(clock::time_point at, bool readable) {
   if (!versions_ && !asked_) {
     ++connects_;
     ask(at, wire_api::api_versions, 0, encode_api_versions(header()));
-  } else if (readable) {
+  } else if (readable || (gathering_ && at - std::max(heard_, looked_) >= gathering_limit)) {
+    looked_ = at;
     if (auto done = receive(at); !done)
       return fail(at, done.error());
+    wait_for_more();
   }
   if (asked_ && at - heard_ > answer_limit)
     fail(at, lost("no answer within " + std::to_string(answer_limit.count()) + " s"));
@@ -150,6 +158,13 @@ status wire_broker::receive(clock::time_point at) {
     if (!asked_ || *got < wanted + room.size())
       return {};
   }
+}
+
+/// The rest of a partition's records is worth a few wake-ups, not one for each packet.
+void wire_broker::wait_for_more() noexcept {
+  auto left = part_ ? fetch_.head().records - part_->received : 0;
+  gathering_ = left > 1;
+  connection_.wake_at(std::clamp<std::size_t>(left, 1, gathered));
 }
 
 /// Uses what is staged as far as it goes.

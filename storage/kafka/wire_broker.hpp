@@ -69,6 +69,7 @@ private:
   [[nodiscard]] wire_header header() { return {++last_id_, client_id_}; }
   void ask(clock::time_point at, wire_api api, std::int16_t version, std::string request);
   status receive(clock::time_point at);
+  void wait_for_more() noexcept;
   status use_received();
   status begin_answer(bool& more);
   status use_fetch(bool& more);
@@ -87,13 +88,15 @@ private:
   std::optional<wire_api> asked_;
   std::int16_t asked_version_ = 0;
   std::int32_t last_id_ = 0;
-  clock::time_point heard_{}; ///< asked, or received something
+  clock::time_point heard_{};  ///< asked, or received something
+  clock::time_point looked_{}; ///< whether something has come
 
   std::vector<char> staging_;
   std::size_t staged_ = 0, used_ = 0;
   std::optional<std::size_t> answer_; ///< bytes of the answer being received
   fetch_answer_reader fetch_;
   std::optional<part> part_;
+  bool gathering_ = false; ///< poll(2) tells of many bytes only
 
   std::string trouble_;
   std::uint32_t failures_ = 0;

@@ -69,6 +69,7 @@ void wire_connection::close() noexcept {
     ::close(socket_);
   socket_ = -1;
   phase_ = phase::closed;
+  wakes_at_ = 1;
   unsent_.clear();
   lookup_.reset();
 }
@@ -171,6 +172,12 @@ status wire_connection::drive(clock::time_point at) {
 status wire_connection::send(std::string bytes) {
   unsent_ = unsent_.empty() ? std::move(bytes) : unsent_ + bytes;
   return drive(clock::now());
+}
+
+void wire_connection::wake_at(std::size_t bytes) noexcept {
+  auto wanted = static_cast<int>(bytes);
+  if (bytes != wakes_at_ && ::setsockopt(socket_, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0)
+    wakes_at_ = bytes;
 }
 
 result<std::size_t> wire_connection::receive(std::span<char> to, std::span<char> then) {

@@ -38,6 +38,9 @@ public:
   status send(std::string bytes);
   /// Bytes that have arrived: first into `to`, when that is full into `then`. 0: none now.
   result<std::size_t> receive(std::span<char> to, std::span<char> then = {});
+  /// How many bytes must wait before poll(2) finds the connection readable: a wake-up for each few that come
+  /// in would cost more than reading them. `receive` gives what there is all the same.
+  void wake_at(std::size_t bytes) noexcept;
 
   /// For poll(2); -1: there is none, come again soon.
   [[nodiscard]] int descriptor() const noexcept { return socket_; }
@@ -62,6 +65,7 @@ private:
   std::string last_failure_;
   clock::time_point deadline_{};
   std::string unsent_;
+  std::size_t wakes_at_ = 1;
 };
 
 } // namespace tidemill
