@@ -80,9 +80,7 @@ using arguments = std::span<const value* const>;
 /// error `no such key`.
 [[nodiscard]] value index_value(const value& target, const value& key, bool optional, budget& left);
 
-/// Seconds east of UTC of `UTC`, `+02:00`, `02:00`. Errors: `evaluation`, with the accepted forms.
-[[nodiscard]] result<std::int64_t> zone_offset(std::string_view text);
-/// `getHours()` and its like of a timestamp.
+/// `getHours()` and its like of a timestamp, where clocks are `offset` seconds ahead of UTC.
 [[nodiscard]] std::int64_t get_part(fn f, timestamp t, std::int64_t offset);
 [[nodiscard]] std::int64_t get_part(fn f, duration d);
 

@@ -1,37 +1,8 @@
+#include "event/time_zone.hpp"
 #include "pipeline/cel/call.hpp"
 #include "pipeline/cel/checked.hpp"
-#include "pipeline/cel/strings.hpp"
 
 namespace tidemill::cel {
-namespace {
-
-bool two_digits(std::string_view text, std::int64_t& out) {
-  if (text.size() != 2 || text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
-    return false;
-  out = (text[0] - '0') * 10 + (text[1] - '0');
-  return true;
-}
-
-} // namespace
-
-result<std::int64_t> zone_offset(std::string_view text) {
-  if (text == "UTC" || text == "Z" || text == "Etc/UTC" || text == "GMT")
-    return 0;
-  auto rest = text;
-  bool negative = rest.starts_with('-');
-  if (negative || rest.starts_with('+'))
-    rest.remove_prefix(1);
-  std::int64_t hours = 0, minutes = 0;
-  if (rest.size() == 5 && rest[2] == ':' && two_digits(rest.substr(0, 2), hours) &&
-      two_digits(rest.substr(3), minutes) && hours <= 23 && minutes <= 59) {
-    auto seconds = hours * 3600 + minutes * 60;
-    return negative ? -seconds : seconds;
-  }
-  return error{errc::evaluation,
-               "unknown time zone \"" + std::string{shortened(text, 60)} +
-                   "\": write UTC or an offset like +02:00 (named zones are not supported)"};
-}
-
 std::int64_t get_part(fn f, timestamp t, std::int64_t offset) {
   auto civil = to_civil(t.seconds + offset);
   switch (f) {
@@ -85,8 +56,8 @@ value call_time(fn f, arguments args) {
   const auto* zone = args[1]->get_if<std::string>();
   if (!zone)
     return no_overload();
-  auto offset = zone_offset(*zone);
-  return offset ? value{get_part(f, *t, *offset)} : failure(offset.error().text());
+  auto known = find_time_zone(*zone);
+  return known ? value{get_part(f, *t, (*known)->offset_at(t->seconds))} : failure(known.error().text());
 }
 
 } // namespace tidemill::cel

@@ -1,3 +1,4 @@
+#include "event/time_zone.hpp"
 #include "pipeline/cel/call.hpp"
 #include "pipeline/cel/checker_state.hpp"
 
@@ -207,7 +208,7 @@ bool checker::check_literals(const node& n, const function& f, code* c) {
     if (auto t = parse_rfc3339(*text); !t)
       why = "not a timestamp: " + t.error().text();
   } else if (f.id >= fn::full_year && f.id <= fn::milliseconds && c->args.size() == 2) {
-    if (auto z = zone_offset(*text); !z)
+    if (auto z = find_time_zone(*text); !z)
       why = z.error().text();
   }
   if (why.empty() || options_.unchecked)

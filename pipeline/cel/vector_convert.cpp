@@ -1,3 +1,4 @@
+#include "event/time_zone.hpp"
 #include "pipeline/cel/call.hpp"
 #include "pipeline/cel/vector_map.hpp"
 
@@ -15,6 +16,35 @@ using exact_value = tidemill::decimal;
 problem parsed(bool good) {
   return good ? nullptr : "";
 }
+
+/// Offsets of rows: most have the zone of the row before, and lie in the same half-year.
+class zone_clock {
+public:
+  problem offset(text_view name, std::int64_t seconds, std::int32_t& out) {
+    if (!asked_ || name != name_)
+      use(name);
+    if (!zone_)
+      return "unknown time zone";
+    if (seconds < span_.from || seconds >= span_.until)
+      span_ = zone_->span_at(seconds);
+    out = span_.offset;
+    return nullptr;
+  }
+
+private:
+  void use(text_view name) {
+    asked_ = true;
+    name_ = name;
+    span_ = {0, 0, 0};
+    auto found = find_time_zone(name);
+    zone_ = found ? *found : nullptr;
+  }
+
+  bool asked_ = false;
+  text_view name_; // of a row, which outlives this
+  time_zone_ptr zone_;
+  offset_span span_{0, 0, 0};
+};
 
 } // namespace
 
@@ -173,22 +203,22 @@ std::optional<lane> vector_evaluator::time_part(const code& c, const row_set& ro
                                             out = get_part(f, d);
                                             return nullptr;
                                           });
-  std::int64_t offset = 0;
-  if (takes(c, kind::timestamp, kind::string)) {
-    const auto& zone = *c.args[1];
-    const auto* name = zone.what == op::constant ? zone.literal.get_if<std::string>() : nullptr;
-    auto known = name ? zone_offset(*name) : result<std::int64_t>{error{}};
-    if (!known)
-      return {};
-    offset = *known;
-  } else if (!takes(c, kind::timestamp)) {
+  if (takes(c, kind::timestamp, kind::string))
+    return map2<std::int64_t, time_value, text_view>(
+        c, kind::integer, rows,
+        [f, clock = zone_clock{}](time_value t, text_view zone, std::uint32_t, std::int64_t& out) mutable {
+          std::int32_t offset = 0;
+          auto why = clock.offset(zone, t.seconds, offset);
+          out = get_part(f, t, offset);
+          return why;
+        });
+  if (!takes(c, kind::timestamp))
     return {};
-  }
-  return map1<std::int64_t, time_value>(
-      c, kind::integer, rows, [f, offset](time_value t, std::uint32_t, std::int64_t& out) -> problem {
-        out = get_part(f, t, offset);
-        return nullptr;
-      });
+  return map1<std::int64_t, time_value>(c, kind::integer, rows,
+                                        [f](time_value t, std::uint32_t, std::int64_t& out) -> problem {
+                                          out = get_part(f, t, 0);
+                                          return nullptr;
+                                        });
 }
 
 std::optional<lane> vector_evaluator::math(const code& c, const row_set& rows) {

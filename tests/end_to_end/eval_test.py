@@ -17,6 +17,13 @@ class Eval(unittest.TestCase):
         self.assertEqual(self.said("timestamp('2026-01-05T10:00:00Z') + duration('1m')"),
                          (0, '"2026-01-05T10:01:00Z"  timestamp\n'))
 
+    def test_time_zones_have_names(self):
+        self.assertEqual(self.said("timestamp('2026-07-05T22:30:00Z').getHours('Europe/Berlin')"), (0, "0  int\n"))
+        self.assertEqual(self.said("timestamp('2026-01-05T22:30:00Z').getHours('Asia/Kathmandu')"), (0, "4  int\n"))
+        code, text = self.said("timestamp('2026-07-05T22:30:00Z').getHours('Europe/Berlim')")
+        self.assertEqual(code, 78)
+        self.assertIn('unknown time zone "Europe/Berlim": write UTC, an offset like +02:00 or a name', text)
+
     def test_fields_come_from_an_event(self):
         event = '{"user": "ann", "n": 3, "x": 0.5, "tags": ["a"], "gone": null}'
         self.assertEqual(self.said('size(user) + n', "--event", event), (0, "6  int\n"))
