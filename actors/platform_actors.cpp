@@ -116,6 +116,8 @@ void platform::impl::add_views(std::vector<supervised>& children) {
       setup.index = static_cast<std::uint32_t>(v.index);
       setup.partitions = boards->sources[v.source]->partitions.size();
       setup.log = view_log_folder(data->path(), *v.plan);
+      setup.alerts = v.alerts;
+      setup.alert_epoch = epoch + incarnation - 1;
       setup.publisher = handles[publisher_of[n]];
       for (std::size_t i = 0; i < all->sinks.size(); ++i)
         if (takes_sealed_rows(all->sinks[i], v.plan->name))

@@ -24,6 +24,9 @@ void platform::impl::serve() {
     content.views.push_back({v.plan->schema, v.cell, [schema = v.plan->schema](std::string_view where) {
                                return compile_row_filter(*schema, where);
                              }});
+  for (const auto& v : views)
+    for (const auto& rule : v.alerts)
+      content.alerts.push_back({rule});
   for (std::size_t s = 0; s < all->sources.size(); ++s) {
     if (all->sources[s].settings.type != "http")
       continue;

@@ -43,6 +43,7 @@ struct running_view {
   std::size_t source = 0, index = 0;
   const view_plan* plan = nullptr;
   std::shared_ptr<view_cell> cell;
+  std::vector<std::shared_ptr<alert_cell>> alerts; ///< of its rules
 };
 
 struct platform::impl {

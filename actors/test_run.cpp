@@ -211,6 +211,8 @@ private:
       expect_rows(l);
     for (const auto& l : e.events)
       expect_events(l);
+    for (const auto& l : e.alerts)
+      expect_alerts(l);
   }
 
   void expect_rows(const test_expect::list& l) {
@@ -238,6 +240,17 @@ private:
     if (!known)
       return faults_.push_back({l.of.at, "there is no stream or side output \"" + l.of.text + "\""});
     compare(l, actual, "events of " + l.of.text, faults_);
+  }
+
+  void expect_alerts(const test_expect::list& l) {
+    for (std::size_t s = 0; s < all_->sources.size(); ++s)
+      for (std::size_t v = 0; v < all_->sources[s].views.size(); ++v) {
+        const auto& rules = all_->sources[s].views[v].alerts;
+        for (std::size_t i = 0; i < rules.size(); ++i)
+          if (rules[i].schema->name == l.of.text)
+            return compare(l, driver_->alerts(s, v, i), "entries of " + l.of.text, faults_);
+      }
+    faults_.push_back({l.of.at, "there is no alert \"" + l.of.text + "\""});
   }
 
   /// Why an event is missing is often that it was refused.

@@ -23,13 +23,14 @@ void require(const status& s) {
 void view_state_actor::start(view_setup setup) {
   s_ = std::move(setup);
   workers_.resize(s_.partitions);
-  state_ = std::make_unique<view>(s_.all, s_.source, s_.view, s_.partitions, s_.incarnation);
+  state_ = std::make_unique<view>(s_.all, s_.source, s_.view, s_.partitions, s_.incarnation, s_.alert_epoch);
   auto opened = open_view_log(s_.log, *state_);
   if (!opened)
     throw std::runtime_error{opened.error().text()};
   log_ = std::move(*opened);
   if (log_->begin() == log_->end())
     write_head();
+  show_alerts(state_->alerts());
   s_.status->views[s_.shown]->recovering = true;
   for (const auto& [sink, handle] : s_.sealed_sinks) {
     sinks_[sink] = time_min;
@@ -108,6 +109,7 @@ void view_state_actor::tick() {
   send_sealed(std::move(t.sealed), std::nullopt);
   t.sealed.clear();
   show(t);
+  show_alerts(t.alerts);
   auto acks = std::move(t.acks);
   caf::anon_send(s_.publisher, std::make_shared<const view_tick>(std::move(t)));
   for (const auto& [p, ack] : acks)
@@ -180,6 +182,12 @@ void view_state_actor::show(const view_tick& t) {
   shown.recovering = t.recovering;
   shown.rows_published += t.put.size();
   shown.finished = state_->finished();
+}
+
+void view_state_actor::show_alerts(const std::vector<alert_snapshot_ptr>& logs) {
+  for (std::size_t i = 0; i < logs.size(); ++i)
+    if (logs[i])
+      s_.alerts.at(i)->store(logs[i]);
 }
 
 caf::behavior view_actor(caf::stateful_actor<view_state_actor>* self, view_setup setup) {

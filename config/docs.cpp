@@ -168,6 +168,7 @@ A pipeline is one YAML file of at most 4 MiB. Its keys at the top:
 | `tables` | name → [table](#tables): reference data for lookups. |
 | `streams` | name → {`from`, `steps`}: a source or another stream, and a list of [steps](#steps). |
 | `views` | name → [view](#views): aggregates per key and window. |
+| `alerts` | name → [alert](#alerts): conditions over the rows of views. |
 | `sinks` | name → [sink](#sinks): where rows and events go. |
 | `serve` | [HTTP and WebSocket](#serve). |
 | `engine` | [How the pipeline runs](#engine). |
@@ -230,6 +231,10 @@ std::string reference_markdown(const catalogue& known) {
   out.line("What `model` of an entry under `score` may name; its settings stand beside `model` and `value`.");
   for (const auto* s : known.models)
     out.component(4, std::string{s->name}, *s, "");
+  out.heading(2, "Alerts");
+  out.line("Entries of `alerts`; docs/alerts.md tells how they are evaluated and read.");
+  out.line();
+  out.body("alert", *known.alert, "burst: ");
   group(out, "Sinks", "Entries of `sinks`; `type` names one of these.", known.sinks, "out: ");
   out.heading(2, "Serve");
   out.body("serve", *known.serve, "serve: ");

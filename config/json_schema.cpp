@@ -104,6 +104,7 @@ public:
     add("tables", "Reference data for lookups.", map_of(typed("table", known_.tables)));
     add("streams", "A source or another stream, after some steps.", map_of(stream()));
     add("views", "Aggregates per key and window.", map_of(settings("view", *known_.view)));
+    add("alerts", "Conditions over the rows of views.", map_of(settings("alert", *known_.alert)));
     add("sinks", "Where events and rows go.", map_of(typed("sink", known_.sinks)));
     add("serve", "The HTTP server.", settings("serve", *known_.serve));
     add("engine", "How it runs.", settings("engine", *known_.engine));

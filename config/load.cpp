@@ -116,8 +116,9 @@ private:
     } else if (name == "tests") {
       read_tests(node, reader_, out_.tests);
     } else if (name == "alerts") {
-      reader_.fault(key.at, name, "alerts are not available in this version",
-                    "remove the section; a view with `where` or `score` shows what happens");
+      each(name, node, [this](auto& k, auto& n, auto& path) {
+        out_.alerts.push_back({{k.text, k.at}, reader_.read(n, *known_.alert, k.at, path)});
+      });
     } else if (!name.starts_with("x-")) {
       auto meant = reader_.unknown_key(key, "", top_fields());
       named_ |= meant == "pipeline";

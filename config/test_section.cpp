@@ -46,7 +46,9 @@ const std::vector<field_spec>& expect_fields() {
       {.name = "rows", .type = field_type::sections, .text = "", .foreign = {"views", "view"}},
       {.name = "some_rows", .type = field_type::sections, .text = ""},
       {.name = "events", .type = field_type::sections, .text = "", .foreign = {"streams", "dead", "late"}},
-      {.name = "some_events", .type = field_type::sections, .text = ""}};
+      {.name = "some_events", .type = field_type::sections, .text = ""},
+      {.name = "alerts", .type = field_type::sections, .text = "", .foreign = {"alarms", "alert"}},
+      {.name = "some_alerts", .type = field_type::sections, .text = ""}};
   return all;
 }
 
@@ -237,11 +239,11 @@ private:
     for (const auto& [key, child] : entries_of(node, path, "expectations")) {
       auto some = key->text.starts_with("some_");
       auto what = some ? key->text.substr(5) : key->text;
-      if (what != "rows" && what != "events") {
+      if (what != "rows" && what != "events" && what != "alerts") {
         (void)reader_.unknown_key(*key, path, expect_fields());
         continue;
       }
-      auto& lists = what == "rows" ? e.rows : e.events;
+      auto& lists = what == "rows" ? e.rows : what == "events" ? e.events : e.alerts;
       for (const auto& [name, items] : entries_of(*child, path + '.' + key->text, "names"))
         lists.push_back(
             {{name->text, name->at}, values(*items, path + '.' + key->text + '.' + name->text), some});

@@ -28,6 +28,12 @@ struct view_definition {
   options settings;
 };
 
+/// A rule over the rows of a view; its settings follow `alert_spec` (pipeline/registry.hpp).
+struct alert_definition {
+  text_at name;
+  options settings;
+};
+
 /// A pipeline as written: names resolved by nobody yet, settings linted, expressions still text.
 struct definition {
   std::string file; ///< as given by the user, for messages; relative paths are relative to its folder
@@ -35,6 +41,7 @@ struct definition {
   std::vector<component> sources, tables, sinks;
   std::vector<stream_definition> streams;
   std::vector<view_definition> views;
+  std::vector<alert_definition> alerts;
   options serve;  ///< `serve:`, see http/spec.hpp
   options engine; ///< `engine:`, see actors/spec.hpp: checkpoint interval, shutdown, restart, memory
   std::vector<test_case> tests; ///< `tests:`

@@ -51,11 +51,12 @@ struct test_end {};
 /// What must be there now.
 struct test_expect {
   struct list {
-    text_at of; ///< a view, a stream or a side output
+    text_at of; ///< a view, a stream, a side output or an alert
     std::vector<json_at> items;
     bool some = false; ///< others may be there, too
   };
   std::vector<list> rows, events;
+  std::vector<list> alerts; ///< of a rule: all entries of its log
 };
 
 struct test_step {

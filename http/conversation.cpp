@@ -32,10 +32,10 @@ std::optional<close_code> conversation::receive(std::string_view text, steady_ti
   }
   switch (c.kind) {
   case command_kind::subscribe:
-    subscribe(c);
+    c.alert.empty() ? subscribe(c) : follow(c);
     break;
   case command_kind::unsubscribe:
-    replies_.push_back(subscriptions_.erase(c.sub) > 0
+    replies_.push_back(subscriptions_.erase(c.sub) + logs_.erase(c.sub) > 0
                            ? unsubscribed_reply(c.id, c.sub)
                            : error_reply(c.id, "unknown_subscription",
                                          "no subscription " + std::to_string(c.sub) + " on this connection"));
@@ -51,13 +51,38 @@ std::optional<close_code> conversation::receive(std::string_view text, steady_ti
   return std::nullopt;
 }
 
-void conversation::subscribe(const command& c) {
-  if (subscriptions_.size() >= limits_.subscriptions) {
-    replies_.push_back(error_reply(c.id, "limit",
-                                   "at most " + std::to_string(limits_.subscriptions) +
-                                       " subscriptions on a connection; open another"));
+bool conversation::too_many(const command& c) {
+  if (subscriptions() < limits_.subscriptions)
+    return false;
+  replies_.push_back(error_reply(c.id, "limit",
+                                 "at most " + std::to_string(limits_.subscriptions) +
+                                     " subscriptions on a connection; open another"));
+  return true;
+}
+
+void conversation::follow(const command& c) {
+  if (too_many(c))
+    return;
+  auto opened = hub_.follow(c.alert);
+  if (!opened) {
+    const auto code = opened.error().code();
+    replies_.push_back(error_reply(c.id, code == errc::refused ? "unknown_alert" : word_of(code),
+                                   opened.error().text(), code == errc::unavailable));
     return;
   }
+  const auto& log = hub_.current(*opened);
+  const bool recovered =
+      c.from && c.from->first == log.epoch && c.from->second >= log.begin && c.from->second <= log.end();
+  if (recovered)
+    opened->offset = c.from->second;
+  const auto sub = ++last_sub_;
+  replies_.push_back(subscribed_reply(c.id, sub, log, opened->offset, recovered));
+  logs_.emplace(sub, *opened);
+}
+
+void conversation::subscribe(const command& c) {
+  if (too_many(c))
+    return;
   auto opened = hub_.subscribe(c.view, c.where);
   if (!opened) {
     const auto code = opened.error().code();
@@ -85,22 +110,34 @@ std::optional<conversation::message> conversation::next(steady_time now) {
     out.emplace(message{std::move(replies_.front()), nullptr});
     replies_.pop_front();
   } else {
-    // Round robin from behind the last one served, so that a busy view starves no other.
-    auto at = subscriptions_.upper_bound(turn_);
-    for (std::size_t i = 0; i < subscriptions_.size() && !out; ++i, ++at) {
-      if (at == subscriptions_.end())
-        at = subscriptions_.begin();
-      if (auto push = hub_.next(at->second, now)) {
-        turn_ = at->first;
-        out.emplace(message{"{\"sub\":" + std::to_string(at->first) + ",", std::move(push)});
-      }
-    }
+    out = next_push(now);
     if (!out && now - written_ >= limits_.ping)
       out.emplace(message{ping_message(), nullptr});
   }
   if (out)
     written_ = now;
   return out;
+}
+
+std::optional<conversation::message> conversation::next_push(steady_time now) {
+  const auto told = [&](std::uint64_t sub, std::shared_ptr<const frame> push) {
+    return message{"{\"sub\":" + std::to_string(sub) + ",", std::move(push)};
+  };
+  // There are few entries, and they are what somebody is to be woken for.
+  for (auto& [sub, log] : logs_)
+    if (auto push = hub_.next(log))
+      return told(sub, std::move(push));
+  // Round robin from behind the last one served, so that a busy view starves no other.
+  auto at = subscriptions_.upper_bound(turn_);
+  for (std::size_t i = 0; i < subscriptions_.size(); ++i, ++at) {
+    if (at == subscriptions_.end())
+      at = subscriptions_.begin();
+    if (auto push = hub_.next(at->second, now)) {
+      turn_ = at->first;
+      return told(at->first, std::move(push));
+    }
+  }
+  return std::nullopt;
 }
 
 bool conversation::too_slow(steady_time now) const {

@@ -43,18 +43,23 @@ public:
   [[nodiscard]] bool congested() const noexcept { return replies_.size() >= limits_.replies; }
   /// A delivery has taken too long.
   [[nodiscard]] bool too_slow(steady_time now) const;
-  [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_.size(); }
+  [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_.size() + logs_.size(); }
 
 private:
   void subscribe(const command& c);
+  void follow(const command& c);
+  [[nodiscard]] bool too_many(const command& c);
+  /// What one of the subscriptions has to tell; nothing: none has anything.
+  [[nodiscard]] std::optional<message> next_push(steady_time now);
   [[nodiscard]] bool allowed(steady_time now);
 
   hub& hub_;
   conversation_limits limits_;
   std::deque<std::string> replies_;
   std::map<std::uint64_t, hub::subscription> subscriptions_;
-  std::uint64_t last_sub_ = 0; ///< the newest number given
-  std::uint64_t turn_ = 0;     ///< the subscription that was served last
+  std::map<std::uint64_t, hub::log_subscription> logs_; ///< of alerts; numbered with the others
+  std::uint64_t last_sub_ = 0;                          ///< the newest number given
+  std::uint64_t turn_ = 0;                              ///< the subscription that was served last
   double tokens_;
   steady_time refilled_, written_;
 };

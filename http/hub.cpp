@@ -48,6 +48,7 @@ void hub::serve(std::shared_ptr<const server_content> content) {
   content_ = std::move(content);
   groups_.clear();
   views_.assign(content_->views.size(), {});
+  logs_.assign(content_->alerts.size(), nullptr);
   refresh();
 }
 
@@ -58,8 +59,11 @@ void hub::refresh() {
       current = std::make_shared<const pin>(pin{std::move(snapshot), ++serial_});
     drop_unused(views_[i]);
   }
+  for (std::size_t i = 0; i < logs_.size(); ++i)
+    logs_[i] = content_->alerts[i].cell->load();
   if (++ticks_ % 64 != 0)
     return;
+  std::erase_if(log_frames_, [](const auto& entry) { return entry.second.expired(); });
   std::erase_if(groups_, [](const auto& entry) { return entry.second.expired(); });
   for (auto& [key, weak] : groups_)
     if (const auto g = weak.lock())
@@ -185,6 +189,57 @@ std::shared_ptr<const frame> hub::next(subscription& s, steady_time now) {
   s.target = nullptr;
   s.rest = {};
   return f;
+}
+
+result<hub::log_subscription> hub::follow(std::string_view alert) {
+  if (!content_)
+    return error{errc::unavailable, "the pipeline is still being set up"};
+  std::string known;
+  for (std::size_t i = 0; i < logs_.size(); ++i) {
+    logs_[i] = content_->alerts[i].cell->load(); // whoever comes back may have read the newest over HTTP
+    const auto& name = logs_[i]->rule->name;
+    if (name == alert && logs_[i]->epoch == 0)
+      return error{errc::unavailable, "the log of \"" + name + "\" is not read back yet"};
+    if (name == alert)
+      return log_subscription{i, logs_[i]->epoch, logs_[i]->end()};
+    known += (known.empty() ? "" : ", ") + name;
+  }
+  return error{errc::refused, "no alert is named \"" + std::string{alert} +
+                                  "\"; alerts here: " + (known.empty() ? "none" : known)};
+}
+
+const alert_snapshot& hub::current(const log_subscription& s) const {
+  return *logs_[s.alert];
+}
+
+std::shared_ptr<const frame> hub::next(log_subscription& s) {
+  const auto& log = *logs_[s.alert];
+  if (s.epoch != log.epoch) {
+    // The log that was followed is gone with its rule, or was not read back yet.
+    s.epoch = log.epoch;
+    s.offset = log.end();
+  }
+  if (s.offset >= log.end() || *in_flight_ > limits_.frames)
+    return nullptr;
+  const auto from = std::max(s.offset, log.begin);
+  const auto lost = from - s.offset;
+  auto upto = from;
+  for (std::size_t bytes = 0; upto < log.end() && (upto == from || bytes < limits_.frame); ++upto)
+    bytes += log.log[upto - log.begin]->json.size();
+  s.offset = upto;
+  auto& weak = log_frames_[{s.alert, from - lost, upto}];
+  if (auto shared = weak.lock())
+    return shared;
+  frame f;
+  f.body = "\"epoch\":" + std::to_string(log.epoch) + ",\"offset\":" + std::to_string(upto) +
+           (lost > 0 ? ",\"lost\":" + std::to_string(lost) : "") + ",\"entries\":[";
+  for (auto i = from; i < upto; ++i)
+    (f.body += i > from ? "," : "") += log.log[i - log.begin]->json;
+  f.body += "]}";
+  auto made = counted(std::move(f), in_flight_);
+  ++encoded_;
+  weak = made;
+  return made;
 }
 
 } // namespace tidemill

@@ -54,6 +54,12 @@ public:
     steady_time told{};
   };
 
+  /// A reader of the log of an alert: it gets every entry, in order.
+  struct log_subscription {
+    std::size_t alert = 0;
+    std::uint64_t epoch = 0, offset = 0; ///< of the next entry
+  };
+
   explicit hub(hub_limits limits = {});
   ~hub();
   hub(const hub&) = delete;
@@ -74,6 +80,14 @@ public:
   /// to tell it with. The caller must deliver the frame or drop the subscription.
   [[nodiscard]] std::shared_ptr<const frame> next(subscription& s, steady_time now);
 
+  /// At the end of the log. Errors: `refused` (no such alert), `unavailable`.
+  [[nodiscard]] result<log_subscription> follow(std::string_view alert);
+  /// The newest log known.
+  [[nodiscard]] const alert_snapshot& current(const log_subscription& s) const;
+  /// The next entries, one frame of them, and moves `s` behind them; null as above. Entries that are no
+  /// longer kept are counted as `lost`; a log of another epoch begins at its end.
+  [[nodiscard]] std::shared_ptr<const frame> next(log_subscription& s);
+
   [[nodiscard]] std::size_t bytes_in_flight() const noexcept { return *in_flight_; }
   [[nodiscard]] std::size_t groups() const noexcept { return groups_.size(); }
   /// Frames encoded since construction: less than frames delivered if readers share them.
@@ -92,6 +106,9 @@ private:
   hub_limits limits_;
   std::shared_ptr<const server_content> content_;
   std::vector<view_state> views_;
+  std::vector<alert_snapshot_ptr> logs_; // of alerts, as they are now
+  std::map<std::tuple<std::size_t, std::uint64_t, std::uint64_t>, std::weak_ptr<const frame>>
+      log_frames_; // in flight, by alert, and the offsets that they begin and end with
   std::map<std::pair<std::size_t, std::string>, std::weak_ptr<group>> groups_;
   std::shared_ptr<std::size_t> in_flight_;
   std::uint64_t serial_ = 0, encoded_ = 0, ticks_ = 0;

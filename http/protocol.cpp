@@ -28,10 +28,17 @@ std::string id_of(const value& message) {
 std::optional<command_fault> read_subscribe(const value& body, command& out) {
   const auto fault = [&](std::string text) { return command_fault{out.id, "bad_request", std::move(text)}; };
   const auto* view = json_member(body, "view");
-  if (view == nullptr || view->get_if<std::string>() == nullptr)
-    return fault("subscribe: \"view\" must be the name of a view");
-  out.view = *view->get_if<std::string>();
+  const auto* alert = json_member(body, "alert");
+  if (alert != nullptr && view != nullptr)
+    return fault("subscribe: \"view\" or \"alert\", not both");
+  const auto* of = alert != nullptr ? alert : view;
+  if (of == nullptr || of->get_if<std::string>() == nullptr)
+    return fault(alert != nullptr ? "subscribe: \"alert\" must be the name of an alert"
+                                  : "subscribe: \"view\" must be the name of a view");
+  (alert != nullptr ? out.alert : out.view) = *of->get_if<std::string>();
   if (const auto* where = json_member(body, "where"); where != nullptr && !where->is_null()) {
+    if (alert != nullptr)
+      return fault("subscribe: \"where\" is for views; an alert tells every entry");
     if (where->get_if<std::string>() == nullptr)
       return fault("subscribe: \"where\" must be an expression in a string");
     out.where = *where->get_if<std::string>();
@@ -117,6 +124,19 @@ std::string subscribed_reply(std::string_view id, std::uint64_t sub, const view_
     append_json_string(out, view.schema->columns[i].name);
   }
   return out + "]}}}";
+}
+
+std::string subscribed_reply(std::string_view id, std::uint64_t sub, const alert_snapshot& log,
+                             std::uint64_t next, bool recovered) {
+  std::string out =
+      "{\"id\":" + std::string{id} + ",\"subscribed\":{\"sub\":" + std::to_string(sub) + ",\"alert\":";
+  append_json_string(out, log.rule->name);
+  out += ",\"epoch\":" + std::to_string(log.epoch) + ",\"offset\":" + std::to_string(next) +
+         ",\"begin\":" + std::to_string(log.begin) + ",\"recovered\":" + (recovered ? "true" : "false") +
+         ",\"active\":[";
+  for (const auto& e : log.active)
+    (out += out.back() == '[' ? "" : ",") += e->json;
+  return out + "]}}";
 }
 
 std::string unsubscribed_reply(std::string_view id, std::uint64_t sub) {

@@ -29,6 +29,7 @@ struct command {
   std::string id = "null"; ///< JSON text, to be repeated in the reply
   command_kind kind = command_kind::unknown;
   std::string view, where;                                     ///< of `subscribe`
+  std::string alert;                                           ///< of `subscribe`, instead of a view
   std::optional<std::pair<std::uint64_t, std::uint64_t>> from; ///< (epoch, offset)
   std::uint64_t sub = 0;                                       ///< of `unsubscribe`
 };
@@ -47,6 +48,9 @@ struct command_fault {
                                       bool temporary = false);
 [[nodiscard]] std::string subscribed_reply(std::string_view id, std::uint64_t sub, const view_snapshot& view,
                                            bool recovered);
+/// `active`: what is pending or firing now. Entries follow from offset `next` on.
+[[nodiscard]] std::string subscribed_reply(std::string_view id, std::uint64_t sub, const alert_snapshot& log,
+                                           std::uint64_t next, bool recovered);
 [[nodiscard]] std::string unsubscribed_reply(std::string_view id, std::uint64_t sub);
 [[nodiscard]] std::string pong_reply(std::string_view id);
 /// Tells a quiet client that the connection lives.

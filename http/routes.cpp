@@ -1,5 +1,6 @@
 #include "http/routes.hpp"
 
+#include "http/alert_list.hpp"
 #include "http/embedded.hpp"
 #include "http/page.hpp"
 #include "http/row_query.hpp"
@@ -47,10 +48,11 @@ http_response starting() {
 }
 
 http_response no_such_path(const request_target& target) {
-  return problem(404, "not_found",
-                 "nothing is at \"" + target.path +
-                     "\"; try /, /v1/views, /v1/views/{view}/rows, /v1/pipeline, /v1/dead-letters, /v1/ws, "
-                     "/livez, /readyz or /metrics");
+  return problem(
+      404, "not_found",
+      "nothing is at \"" + target.path +
+          "\"; try /, /v1/views, /v1/views/{view}/rows, /v1/alerts, /v1/pipeline, /v1/dead-letters, /v1/ws, "
+          "/livez, /readyz or /metrics");
 }
 
 const served_view* find_view(const server_content& content, std::string_view name) {
@@ -169,6 +171,28 @@ http_response views(const server_content& content, const http_request& request, 
   return json(describe_view(*view, now));
 }
 
+http_response alerts(const server_content& content, const http_request& request) {
+  const auto& path = request.target.segments;
+  if (path.size() > 4 || (path.size() == 4 && path[3] != "entries"))
+    return no_such_path(request.target);
+  auto wrong = path.size() == 4 ? check_parameters(request.target, {"from", "limit"})
+                                : check_parameters(request.target, {"state"});
+  if (wrong)
+    return *wrong;
+  if (path.size() == 2)
+    return list_alerts(content, request.target);
+  const auto name = [](const served_alert& a) -> std::string { return a.cell->load()->rule->name; };
+  for (const auto& alert : content.alerts)
+    if (name(alert) == path[2])
+      return path.size() == 4 ? list_entries(*alert.cell->load(), request)
+                              : describe_alert(*alert.cell->load(), request.target);
+  return problem(404, "unknown_alert",
+                 "no alert is named \"" + path[2] + "\"; alerts here: " +
+                     names_of(content.alerts, [](const served_alert& a) -> std::string_view {
+                       return a.cell->load()->rule->name;
+                     }));
+}
+
 http_response dead_letters(const server_content& content, const request_target& target) {
   if (auto wrong = check_parameters(target, {"stream", "limit"}))
     return *wrong;
@@ -239,9 +263,10 @@ http_response answer(const server_content* content, const http_request& request,
     return not_allowed("POST");
   auto page = page_file(request);
   const bool view_path = path.size() >= 2 && path[0] == "v1" && path[1] == "views";
+  const bool alert_path = path.size() >= 2 && path[0] == "v1" && path[1] == "alerts";
   const bool letters_path = path.size() == 2 && path[0] == "v1" && path[1] == "dead-letters";
   auto found = page ? std::move(page) : simple(content, request.target);
-  if (!found && !view_path && !letters_path)
+  if (!found && !view_path && !alert_path && !letters_path)
     return request.target.path == websocket_path
                ? problem(426, "upgrade_required", "this path speaks WebSocket; see docs/websocket.md")
                : no_such_path(request.target);
@@ -251,9 +276,9 @@ http_response answer(const server_content* content, const http_request& request,
     return std::move(*found);
   if (content == nullptr)
     return starting();
-  if (!view_path)
+  if (letters_path)
     return dead_letters(*content, request.target);
-  auto told = views(*content, request, now);
+  auto told = view_path ? views(*content, request, now) : alerts(*content, request);
   // Asked last: whoever was stopped in the middle has rows of then.
   if (auto why = why_withheld(content); !why.empty())
     return problem(503, "withheld", why);

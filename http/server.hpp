@@ -1,5 +1,6 @@
 #pragma once
 
+#include "event/alerts.hpp"
 #include "event/result.hpp"
 #include "event/rows.hpp"
 
@@ -25,6 +26,11 @@ struct served_view {
   std::function<result<row_predicate>(std::string_view where)> compile_filter;
 };
 
+/// The log of a rule as the server sees it.
+struct served_alert {
+  std::shared_ptr<const alert_cell> cell;
+};
+
 /// What an ingest request gets back.
 struct ingest_receipt {
   std::uint64_t count = 0;
@@ -44,6 +50,7 @@ struct served_source {
 struct server_content {
   std::string pipeline; ///< its name
   std::vector<served_view> views;
+  std::vector<served_alert> alerts;
   std::vector<served_source> sources;
   std::function<std::string()> pipeline_json; ///< GET /v1/pipeline
   /// GET /v1/dead-letters: newest first, at most `limit`, of one stream (`log.dead`) or of all if empty. JSON

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "event/alerts.hpp"
 #include "event/codec.hpp"
 #include "event/definition.hpp"
 #include "event/rows.hpp"
@@ -40,6 +41,18 @@ struct score_plan {
   options settings;
 };
 
+/// A rule over the rows of a view, compiled. Slots of `when` and `message` are those of `row_slots`, then the
+/// results of `calls`.
+struct alert_plan {
+  std::shared_ptr<const alert_schema> schema;
+  bool sealed = false; ///< watches final rows; else rows as they are when their window closes
+  microseconds hold{}, keep_firing{}, forget_after{}, retain{};
+  std::optional<cel::expression> when, message;
+  std::vector<cel::aggregate_call> calls; ///< `prev(…)` and `ratio(…, …)`, over rows
+  bool looks_back = false;                ///< there is a `prev`
+  std::string id;                         ///< hash of all that its state depends on
+};
+
 /// What an aggregate reads, as numbers of inputs.
 struct aggregate_reads {
   std::optional<std::size_t> argument, by;
@@ -58,6 +71,7 @@ struct view_plan {
   layout_ptr layout;
   std::vector<cel::expression> columns; ///< of `select`, in order
   std::vector<score_plan> scores;
+  std::vector<alert_plan> alerts;
   window_plan window;
   std::optional<microseconds> emit_every; ///< nothing: rows appear when windows close
   std::shared_ptr<const view_schema> schema;

@@ -37,6 +37,7 @@ private:
   [[nodiscard]] static bool is_reserved(const std::string& column);
   void read_scores(const view_definition& v, view_plan& out);
   void finish_schema(const view_definition& v, const step_scope& scope, view_plan& out);
+  void read_alert(const alert_definition& a);
   void read_outputs();
   void read_sink(const component& c);
   void read_sink_input(const component& c, const text_at& from, sink_plan& sink);

@@ -16,7 +16,7 @@ bool plan_compiler::new_name(const text_at& name, const char* what) {
   auto [it, fresh] = names_.emplace(name.text, what);
   if (!fresh)
     fault(name.at, name.text, "the name \"" + name.text + "\" is taken by a " + it->second,
-          "sources, streams and views share their names");
+          "sources, streams, views and alerts share their names");
   return fresh;
 }
 
@@ -31,6 +31,8 @@ std::shared_ptr<plan> plan_compiler::run() {
   read_streams();
   for (const auto& v : d_.views)
     read_view(v);
+  for (const auto& a : d_.alerts)
+    read_alert(a);
   read_outputs();
   for (const auto& c : d_.sinks)
     read_sink(c);

@@ -115,4 +115,59 @@ const spec& view_spec() {
   return all;
 }
 
+const spec& alert_spec() {
+  static const spec all{
+      .name = "alert",
+      .summary = "A condition over the rows of a view, watched window by window for each key.",
+      .example = "{from: traffic, when: 'errors > 10 && ratio(errors, requests) > 0.05', for: 30s}",
+      .fields = {{.name = "from",
+                  .type = field_type::reference,
+                  .text = "A view.",
+                  .required = true,
+                  .foreign = {"view", "input", "source", "query"}},
+                 {.name = "when",
+                  .type = field_type::expression,
+                  .text = "The condition, over the columns of a row; a row that is missing counts as one "
+                          "without events.",
+                  .required = true,
+                  .foreign = {"expr", "condition", "where", "if", "trigger"}},
+                 {.name = "for",
+                  .type = field_type::duration,
+                  .text = "How long it must hold, in event time, before the alert fires.",
+                  .fallback = "0s",
+                  .foreign = {"pending_period", "duration", "hold"}},
+                 {.name = "keep_firing_for",
+                  .type = field_type::duration,
+                  .text = "How long it must not hold, in event time, before a firing alert is resolved.",
+                  .fallback = "0s",
+                  .foreign = {"recovery", "resolve_after", "cooldown"}},
+                 {.name = "rows",
+                  .type = field_type::choice,
+                  .text = "`closed`: rows as they are when their window closes; `sealed`: final ones, later "
+                          "by `lateness`.",
+                  .fallback = "closed",
+                  .choices = {"closed", "sealed"},
+                  .foreign = {"on", "emit"}},
+                 {.name = "severity",
+                  .type = field_type::text,
+                  .text = "A word for those who are told.",
+                  .fallback = "warning",
+                  .foreign = {"level", "priority", "labels"}},
+                 {.name = "message",
+                  .type = field_type::expression,
+                  .text = "A text for those who are told: an expression over the row, as `when`.",
+                  .foreign = {"summary", "annotations", "description", "title"}},
+                 {.name = "forget_after",
+                  .type = field_type::duration,
+                  .text = "A key without events for longer than this is given up, and its alert resolved; "
+                          "absent: as the "
+                          "view's `retain`."},
+                 {.name = "retain",
+                  .type = field_type::duration,
+                  .text = "How long entries of the log are kept, in event time; 10,000 at most.",
+                  .fallback = "7d",
+                  .foreign = {"retention", "ttl", "keep"}}}};
+  return all;
+}
+
 } // namespace tidemill

@@ -13,6 +13,9 @@ namespace tidemill {
 /// `model`, `value`, `threshold`… of an entry under `score:`.
 [[nodiscard]] const spec& score_spec();
 
+/// The settings of a rule under `alerts:`.
+[[nodiscard]] const spec& alert_spec();
+
 /// An aggregate as the reference shows it; all else is in `pipeline/aggregates/`.
 struct aggregate_spec {
   std::string_view call;      ///< `quantile(x, q)`

@@ -50,7 +50,9 @@ struct running_source {
   std::vector<shard> shards;
   std::vector<std::map<row_place, row_ptr>> rows;      ///< by view
   std::vector<std::map<event_id, std::string>> events; ///< by output
-  std::optional<event_time> idle_since;                ///< event time has followed the clock up to here
+  std::vector<std::vector<std::map<std::uint64_t, std::string>>>
+      alerts;                           ///< by view and rule: entries by offset
+  std::optional<event_time> idle_since; ///< event time has followed the clock up to here
 };
 
 } // namespace
@@ -218,6 +220,18 @@ struct test_driver::impl {
     }
   }
 
+  void take_alerts(std::size_t s, std::size_t v, const std::vector<alert_snapshot_ptr>& logs) {
+    auto& known = sources[s].alerts[v];
+    known.resize(plan_of(s).views[v].alerts.size());
+    for (std::size_t i = 0; i < logs.size(); ++i)
+      for (const auto& e : logs[i] ? logs[i]->log : std::vector<alert_entry_ptr>{}) {
+        auto [found, fresh] = known[i].emplace(e->offset, e->json);
+        if (!fresh && found->second != e->json)
+          throw std::logic_error{"an entry of " + logs[i]->rule->name +
+                                 " came again, and was another: " + found->second + " → " + e->json};
+      }
+  }
+
   void tick(std::size_t s, std::size_t v) {
     auto& source = sources[s];
     auto t = source.shards[v].state->tick(plan_of(s).views[v].emit_every.has_value());
@@ -225,6 +239,7 @@ struct test_driver::impl {
     log.insert(log.end(), t.log.begin(), t.log.end());
     for (const auto& r : t.put)
       put(s, v, r);
+    take_alerts(s, v, t.alerts);
     std::erase_if(source.rows[v], [&](const auto& r) { return std::get<0>(r.first) <= t.trim; });
     for (const auto& [p, ack] : t.acks)
       source.workers[to_index(p)].state->acked(v, ack);
@@ -295,6 +310,7 @@ test_driver::test_driver(settings s) : impl_(std::make_unique<impl>(std::move(s)
       w.last_record = d.clock;
     source.shards.resize(plan.views.size());
     source.rows.resize(plan.views.size());
+    source.alerts.resize(plan.views.size());
     source.events.resize(plan.outputs.size());
     d.start(i);
   }
@@ -369,6 +385,15 @@ std::vector<row_ptr> test_driver::rows(std::size_t source, std::size_t view) con
   std::vector<row_ptr> out;
   for (const auto& [place, r] : impl_->sources.at(source).rows.at(view))
     out.push_back(r);
+  return out;
+}
+
+std::vector<std::string> test_driver::alerts(std::size_t source, std::size_t view, std::size_t rule) const {
+  std::vector<std::string> out;
+  const auto& rules = impl_->sources.at(source).alerts.at(view);
+  if (rule < rules.size())
+    for (const auto& [at, json] : rules[rule])
+      out.push_back(json);
   return out;
 }
 

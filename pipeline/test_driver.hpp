@@ -56,6 +56,9 @@ public:
   /// Events of an output (index in `source_plan::outputs`) as JSON, by partition and offset.
   [[nodiscard]] std::vector<std::string> events(std::size_t source, std::size_t output) const;
 
+  /// Entries of the log of a rule (index in `view_plan::alerts`) as JSON, the oldest first.
+  [[nodiscard]] std::vector<std::string> alerts(std::size_t source, std::size_t view, std::size_t rule) const;
+
 private:
   struct impl;
   std::unique_ptr<impl> impl_;

@@ -1,5 +1,6 @@
 #include "pipeline/view.hpp"
 
+#include "pipeline/alert_watch.hpp"
 #include "pipeline/view_state.hpp"
 
 #include <algorithm>
@@ -22,14 +23,15 @@ struct told {
 
 struct view::impl {
   impl(std::shared_ptr<const plan> p, std::size_t source, std::size_t index, std::size_t partitions,
-       std::uint64_t incarnation)
+       std::uint64_t incarnation, std::uint64_t alert_epoch)
       : all(std::move(p)), what(all->sources[source].views[index]), id(incarnation), state(what, partitions),
-        told_by(partitions) {}
+        alerts(what, alert_epoch), told_by(partitions) {}
 
   std::shared_ptr<const plan> all;
   const view_plan& what;
   std::uint64_t id;
   view_state state;
+  alert_watch alerts;
   std::vector<told> told_by;
   std::vector<partition_id> to_ack;
   std::int64_t closed = nothing_sealed;
@@ -134,6 +136,7 @@ struct view::impl {
     seal(t);
     close(t);
     dirty.clear();
+    alerts.look_at(state, closed, watermark() == time_max, t);
     if (open)
       emit_open(t);
     std::vector<offset> frontier;
@@ -152,17 +155,22 @@ struct view::impl {
 };
 
 view::view(std::shared_ptr<const plan> all, std::size_t source, std::size_t index, std::size_t partitions,
-           std::uint64_t incarnation)
-    : impl_(std::make_unique<impl>(std::move(all), source, index, partitions, incarnation)) {}
+           std::uint64_t incarnation, std::uint64_t alert_epoch)
+    : impl_(std::make_unique<impl>(std::move(all), source, index, partitions, incarnation, alert_epoch)) {}
 
 view::~view() = default;
 
 status view::recover(std::string_view record) {
+  if (record.starts_with(alert_book::record_mark))
+    return impl_->alerts.recover(record);
   return impl_->state.recover(record);
 }
 
 std::vector<std::string> view::head() const {
-  return impl_->state.head();
+  auto records = impl_->state.head();
+  for (auto& r : impl_->alerts.head())
+    records.push_back(std::move(r));
+  return records;
 }
 
 std::vector<std::pair<event_time, std::vector<row_ptr>>> view::sealed_after(event_time after) const {
@@ -171,6 +179,10 @@ std::vector<std::pair<event_time, std::vector<row_ptr>>> view::sealed_after(even
 
 std::vector<row_ptr> view::rows() const {
   return impl_->state.published_rows();
+}
+
+std::vector<alert_snapshot_ptr> view::alerts() const {
+  return impl_->alerts.snapshots();
 }
 
 link_hello view::open(partition_id p, std::uint64_t worker) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "event/alerts.hpp"
 #include "event/rows.hpp"
 #include "pipeline/link.hpp"
 #include "pipeline/plan.hpp"
@@ -25,6 +26,7 @@ struct view_tick {
   std::vector<offset> prefix; ///< per partition, what the rows contain
   bool recovering = false;    ///< not every partition has told its panes yet: nothing was published
   std::vector<std::pair<partition_id, link_ack>> acks;
+  std::vector<alert_snapshot_ptr> alerts; ///< of the rules, in the order of the plan; null: nothing changed
 };
 
 /// A view merges the panes of all partitions, closes and seals windows. Pure: no clock, no I/O.
@@ -38,8 +40,9 @@ struct view_tick {
 ///     recover(record)… → open(p) for every partition → receive | tick | open …
 class view {
 public:
+  /// `alert_epoch`: of logs of alerts that are not in the view log yet.
   view(std::shared_ptr<const plan> all, std::size_t source, std::size_t index, std::size_t partitions,
-       std::uint64_t incarnation);
+       std::uint64_t incarnation, std::uint64_t alert_epoch = 1);
   ~view();
 
   /// One record of the view log, in order, before anything else. Errors: `corrupt`, `mismatch` (written by
@@ -51,6 +54,8 @@ public:
   [[nodiscard]] std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed_after(event_time after) const;
   /// All rows that are published now, sealed or not: for a publisher that lost its own.
   [[nodiscard]] std::vector<row_ptr> rows() const;
+  /// The logs of the rules, in the order of the plan.
+  [[nodiscard]] std::vector<alert_snapshot_ptr> alerts() const;
 
   /// Opens a link to a new incarnation of a worker.
   [[nodiscard]] link_hello open(partition_id p, std::uint64_t worker);

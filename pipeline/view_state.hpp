@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,6 +61,11 @@ public:
 
   [[nodiscard]] std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed_after(event_time after) const;
   [[nodiscard]] std::vector<row_ptr> published_rows() const;
+  /// Retained sealed rows of the window that ends with slice `e`, by key.
+  [[nodiscard]] std::span<const row_ptr> sealed_rows(std::int64_t e) const {
+    auto at = rows_.find(e);
+    return at == rows_.end() ? std::span<const row_ptr>{} : at->second;
+  }
   /// Forgets sealed rows older than `retain`, but none of windows ending after `keep`; returns up to where.
   event_time trim(event_time keep);
   [[nodiscard]] bool nothing_unsealed() const noexcept { return unsealed_.empty(); }

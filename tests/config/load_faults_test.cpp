@@ -192,7 +192,7 @@ TEST_CASE("duplicate keys are found, and the first one counts") {
 
 TEST_CASE("alerts are not available yet") {
   CHECK_THAT(faults(head + "alerts:\n  burst: {from: v}\n"),
-             Catch::Contains("3:1: error: alerts: alerts are not available in this version"));
+             Catch::Contains("4:3: error: alerts.burst: missing key \"when\""));
 }
 
 TEST_CASE("variables of the environment are replaced inside scalars only") {

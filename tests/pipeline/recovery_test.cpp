@@ -73,6 +73,21 @@ std::shared_ptr<const plan> make_recovery_plan() {
                                                            {"lateness", time_option(seconds{s.lateness})}})},
                                 {"emit", section_option({{"every", time_option(seconds{1})}})},
                                 {"select", pairs_option({{"n", "count()"}, {"total", "sum(k)"}})}})});
+  for (const auto& s : shapes) {
+    auto rule = [&](const char* name, const char* when, const char* rows, microseconds hold) {
+      d.alerts.push_back({{std::string{s.name} + '_' + name, {}},
+                          section({{"from", text_option(s.name)},
+                                   {"when", text_option(when)},
+                                   {"for", time_option(hold)},
+                                   {"keep_firing_for", time_option({})},
+                                   {"rows", text_option(rows)},
+                                   {"severity", text_option("page")},
+                                   {"retain", time_option(std::chrono::hours{1})}})});
+    };
+    rule("many", "n >= 2", "sealed", seconds{s.slide});
+    rule("fewer", "n < prev(n)", "sealed", {});
+    rule("early", "n >= 2", "closed", {});
+  }
   d.sinks.push_back(
       {{"out", {}}, "file", section({{"from", texts_option({"hits"})}, {"path", text_option("x")}})});
   std::vector<diagnostic> faults;
@@ -110,6 +125,7 @@ recovery_world::recovery_world(std::uint64_t seed) : random_(seed) {
   publications_.resize(std::size(shapes));
   readers_.resize(std::size(shapes));
   highest_.resize(std::size(shapes));
+  told_.resize(std::size(shapes));
   final_.resize(std::size(shapes));
   for (std::size_t v = 0; v < shards_.size(); ++v)
     start_view(v);
@@ -306,6 +322,7 @@ void recovery_world::view_receive(std::size_t v, std::size_t p) {
 void recovery_world::publish(std::size_t v, const view_tick& t) {
   publication::tick tick{t.put, t.trim, t.watermark, t.prefix, {}};
   publications_[v]->apply(tick);
+  tell(v, t.alerts);
   for (const auto& r : t.put) {
     ++seen_.published;
     auto& high = highest_[v][id_of(*r)];
@@ -321,8 +338,29 @@ void recovery_world::publish(std::size_t v, const view_tick& t) {
   }
 }
 
+/// Whoever has heard of an entry hears of the same one for ever.
+void recovery_world::tell(std::size_t v, const std::vector<alert_snapshot_ptr>& logs) {
+  auto& told = told_[v];
+  told.resize(plan_->sources[0].views[v].alerts.size());
+  for (std::size_t i = 0; i < logs.size(); ++i)
+    for (const auto& e : logs[i] ? logs[i]->log : std::vector<alert_entry_ptr>{}) {
+      if (e->offset > told[i].size())
+        return fail("entries of an alert are missing");
+      if (e->offset == told[i].size())
+        told[i].push_back(e);
+      else if (told[i][e->offset]->json != e->json)
+        return fail("an entry changed: " + told[i][e->offset]->json + " / " + e->json);
+    }
+}
+
 void recovery_world::tick(std::size_t v) {
   auto t = shards_[v].state->tick(pick(2) == 0);
+  if (!draining_ && !t.log.empty() && pick(20) == 0) { // dies while the log is written
+    ++seen_.crashes;
+    view_logs_[v].insert(view_logs_[v].end(), t.log.begin(),
+                         t.log.begin() + static_cast<std::ptrdiff_t>(pick(t.log.size())));
+    return start_view(v);
+  }
   view_logs_[v].insert(view_logs_[v].end(), t.log.begin(), t.log.end());
   if (!draining_ && pick(10) == 0) { // dies after the log, before anyone hears of it
     ++seen_.crashes;
@@ -426,6 +464,8 @@ std::string recovery_world::run(int steps) {
     drain();
   if (wrong_.empty())
     compare();
+  if (wrong_.empty())
+    compare_alerts();
   return wrong_;
 }
 
@@ -524,6 +564,71 @@ void recovery_world::compare() {
   }
 }
 
+/// Each rule over the final rows, key by key.
+void recovery_world::compare_alerts() {
+  for (std::size_t v = 0; v < std::size(shapes); ++v) {
+    const auto& s = shapes[v];
+    std::map<std::int64_t, std::map<std::int64_t, std::int64_t>> counts; // by key, window end
+    std::int64_t first = std::numeric_limits<std::int64_t>::max(), last = 0;
+    for (const auto& [end, rows] : shards_[v].state->sealed_after(time_min))
+      for (const auto& r : rows) {
+        auto at = end.time_since_epoch().count() / 1'000'000;
+        counts[cell(*r, 0)][at] = cell(*r, 1);
+        first = std::min(first, at);
+        last = std::max(last, at);
+      }
+    std::set<std::string> many, fewer;
+    for (auto& [key, of] : counts) {
+      std::int64_t before = 0, since = 0;
+      auto state = alert_state::resolved, falling = alert_state::resolved;
+      auto note = [&, k = key](std::set<std::string>& to, alert_state& now, alert_state next,
+                               std::int64_t at) {
+        if (next != now)
+          to.insert(std::to_string(k) + ' ' + std::to_string(at) + ' ' + std::string{to_string(next)});
+        now = next;
+      };
+      for (auto at = first; at <= last; at += s.slide) {
+        auto n = of.contains(at) ? of[at] : 0;
+        if (state == alert_state::resolved)
+          since = at;
+        note(many, state,
+             n < 2                   ? alert_state::resolved
+             : at - since >= s.slide ? alert_state::firing
+                                     : alert_state::pending,
+             at);
+        note(fewer, falling, n < before ? alert_state::firing : alert_state::resolved, at);
+        before = n;
+      }
+    }
+    auto got = [&](std::size_t rule) {
+      std::set<std::string> all;
+      for (const auto& e : told_[v][rule])
+        all.insert(std::to_string(cell(*e->data, 0)) + ' ' +
+                   std::to_string(e->data->window_end.time_since_epoch().count() / 1'000'000) + ' ' +
+                   std::string{to_string(e->state)});
+      return all;
+    };
+    if (got(0) != many || got(1) != fewer)
+      fail(std::string{"alerts of "} + s.name + " differ from those of the final rows");
+    seen_.alerts += many.size() + fewer.size();
+    check_early(v);
+  }
+}
+
+/// What is judged when windows close depends on when that was; but it begins and ends in turns, and each key
+/// is judged once for a window.
+void recovery_world::check_early(std::size_t v) {
+  std::map<std::int64_t, alert_entry_ptr> newest;
+  for (const auto& e : told_[v][2]) {
+    auto& before = newest[cell(*e->data, 0)];
+    if (before && before->data->window_end >= e->data->window_end)
+      fail("a window was judged twice");
+    if (e->was != (before ? before->state : alert_state::resolved))
+      fail("an alert began or ended twice");
+    before = e;
+  }
+}
+
 } // namespace tidemill::test
 
 using tidemill::test::recovery_world;
@@ -550,12 +655,15 @@ TEST_CASE("whatever dies at whatever moment, sealed rows equal a batch recomputa
     all.entries += world.seen().entries;
     all.late += world.seen().late;
     all.published += world.seen().published;
+    all.alerts += world.seen().alerts;
   }
   INFO(seeds << " seeds, " << all.crashes << " crashes, " << all.entries << " journal entries, " << all.late
-             << " late, " << all.published << " rows published, " << all.sealed << " sealed");
+             << " late, " << all.published << " rows published, " << all.sealed << " sealed, " << all.alerts
+             << " alerts");
   CHECK(wrong == 0);
   // The test would prove nothing if these didn't happen.
   CHECK(all.crashes > seeds * 10);
   CHECK(all.late > seeds);
   CHECK(all.sealed > seeds * 10);
+  CHECK(all.alerts > seeds * 10);
 }

@@ -24,7 +24,7 @@ public:
   std::string run(int steps);
 
   struct totals {
-    std::uint64_t crashes = 0, sealed = 0, entries = 0, late = 0, published = 0;
+    std::uint64_t crashes = 0, sealed = 0, entries = 0, late = 0, published = 0, alerts = 0;
   };
   [[nodiscard]] const totals& seen() const noexcept { return seen_; }
 
@@ -71,7 +71,10 @@ private:
   void follow_the_others(std::size_t p);
   void drain();
   void publish(std::size_t v, const view_tick& t);
+  void tell(std::size_t v, const std::vector<alert_snapshot_ptr>& logs);
   void compare();
+  void compare_alerts();
+  void check_early(std::size_t v);
   void fail(const std::string& what);
   [[nodiscard]] std::size_t pick(std::size_t n) { return n == 0 ? 0 : random_() % n; }
   [[nodiscard]] record_batch_ptr batch(std::size_t p, std::size_t from, std::size_t to) const;
@@ -100,6 +103,7 @@ private:
   // What readers have seen, ever.
   std::vector<std::map<std::string, std::int64_t>> highest_;
   std::vector<std::map<std::string, row_ptr>> final_;
+  std::vector<std::vector<std::vector<alert_entry_ptr>>> told_; // by view and rule: entries by offset
   bool draining_ = false;
   std::string wrong_;
   totals seen_;
