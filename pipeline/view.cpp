@@ -58,7 +58,7 @@ struct view::impl {
           return false;
         dirty.emplace_back(pane.slice, key);
         if (key->dirty_at == key_state::not_dirty) {
-          key->dirty_at = dirty_open.size();
+          key->dirty_at = static_cast<std::uint32_t>(dirty_open.size());
           dirty_open.emplace_back(key, pane.slice);
         }
         auto& oldest = dirty_open[key->dirty_at].second;

@@ -7,14 +7,13 @@
 #include "pipeline/aggregate.hpp"
 #include "pipeline/late_counts.hpp"
 #include "pipeline/model/detector.hpp"
+#include "pipeline/slice_list.hpp"
 #include "pipeline/unsealed_panes.hpp"
 #include "pipeline/window/sliding_fold.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,59 +28,33 @@ struct pane_place {
   std::uint32_t cell = 0;
 };
 
-/// Such places by slice, ascending. Slices come mostly at the end and go at the front.
-class pane_places {
-public:
-  [[nodiscard]] bool empty() const noexcept { return from_ == all_.size(); }
-  [[nodiscard]] const pane_place& front() const { return all_[from_]; }
-  [[nodiscard]] const pane_place& back() const { return all_.back(); }
-  /// The places of slices ≥ `first`.
-  [[nodiscard]] std::span<const pane_place> since(std::int64_t first) const {
-    auto all = std::span{all_}.subspan(from_);
-    if (all.empty() || all.front().slice >= first)
-      return all;
-    auto skipped = std::ranges::lower_bound(all, first, {}, &pane_place::slice) - all.begin();
-    return all.subspan(static_cast<std::size_t>(skipped));
-  }
-  /// Null: there is none of this slice.
-  [[nodiscard]] const pane_place* find(std::int64_t slice) const {
-    if (!empty() && back().slice < slice)
-      return nullptr;
-    auto rest = since(slice);
-    return rest.empty() || rest.front().slice != slice ? nullptr : rest.data();
-  }
-  /// Of a slice that isn't there.
-  const pane_place& add(const pane_place& p) {
-    auto before = all_.size() - (empty() || back().slice < p.slice ? 0 : since(p.slice).size());
-    return *all_.insert(all_.begin() + static_cast<std::ptrdiff_t>(before), p);
-  }
-  void pop_front() {
-    // What is gone is moved over only when it is half of all.
-    if (++from_ * 2 < all_.size())
-      return;
-    all_.erase(all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(from_));
-    from_ = 0;
-  }
-
-private:
-  std::vector<pane_place> all_;
-  std::size_t from_ = 0; // those before it are gone
+/// The row of a window that isn't sealed yet, as readers see it.
+struct shown_row {
+  std::int64_t slice = 0; ///< its window ends with it
+  row_ptr row;
 };
 
-/// What a view knows of one key.
-struct key_state {
-  std::string key;
-  std::vector<value> by; ///< decoded
-  pane_places unsealed;
+/// What outlives the slices of a key: only of sliding windows, and of views with scores.
+struct key_history {
   sliding_fold sealed;                      ///< slices that windows to come still cover
   std::map<std::int64_t, late_counts> late; ///< of those slices, where there are any
   bool had = false; ///< the last sealed window had events (sliding: a zero row is due)
   std::vector<std::unique_ptr<detector>> models;
-  std::map<std::int64_t, row_ptr> published; ///< rows not sealed yet, by the slice their window ends with
-  std::int64_t last_row = 0;                 ///< end slice of the newest sealed row
-  bool maybe_unused = false;                 ///< among those that `forget_unused` looks at
-  std::size_t dirty_at = not_dirty;          ///< for the view: its place among the keys to emit
-  static constexpr std::size_t not_dirty = static_cast<std::size_t>(-1);
+  std::int64_t last_row = 0; ///< end slice of the newest sealed row
+};
+
+/// What a view knows of one key. There are very many: small, and one piece of memory in the usual case.
+struct key_state {
+  std::string key; ///< the encoded `by` values
+  slice_list<pane_place> unsealed;
+  slice_list<shown_row> published;      ///< rows not sealed yet
+  std::unique_ptr<key_history> history; ///< null: nothing
+  std::uint32_t dirty_at = not_dirty;   ///< for the view: its place among the keys to emit
+  bool maybe_unused = false;            ///< among those that `forget_unused` looks at
+  static constexpr std::uint32_t not_dirty = 0xffff'ffff;
+
+  [[nodiscard]] bool had() const noexcept { return history && history->had; }
+  [[nodiscard]] bool any_sealed() const noexcept { return history && !history->sealed.empty(); }
 };
 
 /// Keys in the order of their bytes: the order of rows within a window.
@@ -103,6 +76,8 @@ public:
   }
   void remove(const key_state& k) { keys_.erase(keys_.find(sought{hash64(k.key), k.key})); }
   [[nodiscard]] std::size_t size() const noexcept { return keys_.size(); }
+  /// So many keys will be there.
+  void reserve(std::size_t keys) { keys_.reserve(keys); }
   template <class Each>
   void for_each(Each&& each) const {
     for (const auto& e : keys_)

@@ -71,24 +71,27 @@ std::vector<std::string> view_state::head() const {
       write_row(out, *r);
   }
   keys_.for_each([&](const key_state& k) {
-    if (k.sealed.empty() && !k.had && k.models.empty())
+    if (!k.history)
+      return;
+    const auto& h = *k.history;
+    if (h.sealed.empty() && !h.had && h.models.empty())
       return;
     out = begin(record_kind::key);
     out.text(k.key);
-    out.u8(k.had ? 1 : 0);
-    out.svarint(k.last_row);
-    out.varint(k.sealed.slices().size());
-    for (const auto& [s, a] : k.sealed.slices()) {
+    out.u8(h.had ? 1 : 0);
+    out.svarint(h.last_row);
+    out.varint(h.sealed.slices().size());
+    for (const auto& [s, a] : h.sealed.slices()) {
       std::string state;
       byte_writer w{state};
       a.save(w);
-      auto late = k.late.find(s);
+      auto late = h.late.find(s);
       out.svarint(s);
-      save(late == k.late.end() ? late_counts{} : late->second, out);
+      save(late == h.late.end() ? late_counts{} : late->second, out);
       out.text(state);
     }
-    out.varint(k.models.size());
-    for (const auto& m : k.models) {
+    out.varint(h.models.size());
+    for (const auto& m : h.models) {
       std::string state;
       byte_writer w{state};
       m->save(w);
@@ -168,11 +171,12 @@ bool view_state::recover_slice(key_state& k, std::int64_t s, byte_reader& in) {
     return false;
   byte_reader state{in.text()};
   auto a = accumulator::load(what_.layout, state);
-  if (!in.ok() || !a || !state.at_end() || (!k.sealed.empty() && k.sealed.newest() >= s))
+  if (!in.ok() || !a || !state.at_end() || (k.any_sealed() && k.history->sealed.newest() >= s))
     return false;
-  k.sealed.push(s, std::move(*a));
+  auto& h = history(k);
+  h.sealed.push(s, std::move(*a));
   if (!late.empty())
-    k.late[s] = std::move(late);
+    h.late[s] = std::move(late);
   live_.insert(&k);
   return true;
 }
@@ -194,9 +198,8 @@ bool view_state::recover_sealed(byte_reader& in) {
       return false;
     if (sliding() || !what_.scores.empty()) { // else nothing of the key outlives its window
       auto& k = key(r->key);
-      ensure_models(k);
       auto learned = *r; // scoring again brings the models where they were
-      score(k.models, learned);
+      score(models(k), learned);
       window_done(k, s);
     }
     rows.push_back(std::move(r));
@@ -208,22 +211,23 @@ bool view_state::recover_sealed(byte_reader& in) {
 
 bool view_state::recover_key(byte_reader& in) {
   auto& k = key(in.text());
-  k.had = in.u8() != 0;
-  k.last_row = in.svarint();
+  auto& h = history(k);
+  h.had = in.u8() != 0;
+  h.last_row = in.svarint();
   for (auto n = in.varint(); n > 0; --n) {
     auto s = in.svarint();
     if (!in.ok() || !recover_slice(k, s, in))
       return false;
   }
-  if (k.had)
+  if (h.had)
     live_.insert(&k);
-  auto models = in.varint();
-  if (models == 0)
+  auto trained = in.varint();
+  if (trained == 0)
     return in.ok();
-  ensure_models(k);
-  if (models != k.models.size())
+  auto& all = models(k);
+  if (trained != all.size())
     return false;
-  for (auto& m : k.models) {
+  for (auto& m : all) {
     byte_reader state{in.text()};
     if (!in.ok() || !m->load(state) || !state.at_end())
       return false;

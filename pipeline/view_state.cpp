@@ -18,6 +18,18 @@ std::optional<double> to_number(const value& v) {
   return std::nullopt;
 }
 
+/// The `by` values of a key → `to`.
+void take_by(std::string_view key, std::size_t columns, std::vector<value>& to) {
+  to.clear();
+  while (!key.empty()) {
+    auto v = take_encoded(key);
+    if (!v)
+      break;
+    to.push_back(std::move(*v));
+  }
+  to.resize(columns);
+}
+
 } // namespace
 
 view_state::view_state(const view_plan& what, std::size_t partitions)
@@ -26,21 +38,16 @@ view_state::view_state(const view_plan& what, std::size_t partitions)
 key_state& view_state::key(std::string_view bytes) {
   if (auto* known = keys_.find(bytes))
     return *known;
-  auto made = std::make_unique<key_state>(key_state{.key = std::string{bytes},
-                                                    .by = {},
-                                                    .unsealed = {},
-                                                    .sealed = sliding_fold{what_.layout, what_.window.slices},
-                                                    .late = {},
-                                                    .models = {},
-                                                    .published = {}});
-  for (std::string_view rest = bytes; !rest.empty();) {
-    auto v = take_encoded(rest);
-    if (!v)
-      break;
-    made->by.push_back(std::move(*v));
-  }
-  made->by.resize(what_.by.size());
+  auto made = std::make_unique<key_state>();
+  made->key = bytes;
   return keys_.add(std::move(made));
+}
+
+key_history& view_state::history(key_state& k) const {
+  if (!k.history)
+    k.history = std::make_unique<key_history>(
+        key_history{sliding_fold{what_.layout, what_.window.slices}, {}, false, {}, 0});
+  return *k.history;
 }
 
 unsealed_panes& view_state::unsealed_at(std::int64_t s) {
@@ -76,9 +83,10 @@ std::optional<std::int64_t> view_state::next_to_seal() const {
 
 bool view_state::has_events(const key_state& k, std::int64_t e) const {
   auto first = e - what_.window.slices + 1;
-  const auto& sealed = k.sealed.slices();
-  if (auto it = sealed.lower_bound(first); it != sealed.end() && it->first <= e)
-    return true;
+  if (k.any_sealed())
+    if (auto it = k.history->sealed.slices().lower_bound(first);
+        it != k.history->sealed.slices().end() && it->first <= e)
+      return true;
   auto rest = k.unsealed.since(first);
   return !rest.empty() && rest.front().slice <= e;
 }
@@ -89,7 +97,7 @@ bool view_state::has_row(const key_state& k, std::int64_t e) const {
   if (!sliding())
     return false;
   auto before = e - what_.window.step;
-  return before <= sealed_through ? k.had : has_events(k, before);
+  return before <= sealed_through ? k.had() : has_events(k, before);
 }
 
 std::vector<key_state*> view_state::keys() const {
@@ -107,9 +115,9 @@ std::shared_ptr<row> view_state::make_row(const key_state& k, std::int64_t e, ro
   r->key = k.key;
   r->state = state;
   r->revision = revision;
+  take_by(k.key, what_.by.size(), slots_);
   r->columns.reserve(what_.schema->columns.size());
-  r->columns = k.by;
-  slots_ = k.by;
+  r->columns.assign(slots_.begin(), slots_.end());
   total.finish(slots_, r->window_end - r->window_start);
   for (const auto& column : what_.columns) {
     auto v = column.evaluate(slots_);
@@ -125,10 +133,12 @@ std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state
   auto& total = total_;
   total.reset();
   std::uint32_t revision = 0;
-  if (!k.sealed.empty())
-    k.sealed.window(first, total);
-  for (auto it = k.late.lower_bound(first); it != k.late.end() && it->first <= e; ++it)
-    revision += late_for(it->second, e - it->first);
+  if (k.any_sealed()) {
+    k.history->sealed.window(first, total);
+    const auto& late = k.history->late;
+    for (auto it = late.lower_bound(first); it != late.end() && it->first <= e; ++it)
+      revision += late_for(it->second, e - it->first);
+  }
   for (const auto& place : k.unsealed.since(first)) {
     if (place.slice > e)
       break;
@@ -140,11 +150,12 @@ std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state
   return make_row(k, e, state, total, revision);
 }
 
-void view_state::ensure_models(key_state& k) const {
-  if (k.models.size() == what_.scores.size())
-    return;
-  for (const auto& s : what_.scores)
-    k.models.push_back(*s.model->make(s.settings)); // the plan has made one before
+std::vector<std::unique_ptr<detector>>& view_state::models(key_state& k) const {
+  auto& all = history(k).models;
+  if (all.size() != what_.scores.size())
+    for (const auto& s : what_.scores)
+      all.push_back(*s.model->make(s.settings)); // the plan has made one before
+  return all;
 }
 
 void view_state::score(std::vector<std::unique_ptr<detector>>& models, row& r) const {
@@ -157,19 +168,23 @@ void view_state::score(std::vector<std::unique_ptr<detector>>& models, row& r) c
 }
 
 bool view_state::changed(key_state& k, std::int64_t e, const row_ptr& r) {
-  auto& published = k.published[e];
-  if (published && *published == *r)
+  auto* shown = k.published.find(e);
+  if (shown == nullptr) {
+    k.published.add({e, r});
+    return true;
+  }
+  if (*shown->row == *r)
     return false;
-  published = r;
+  shown->row = r;
   return true;
 }
 
 void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends, std::int64_t through,
                                 std::vector<row_ptr>& put) {
-  auto one = [&](std::int64_t e, std::vector<std::unique_ptr<detector>>* models) {
+  auto one = [&](std::int64_t e, std::vector<std::unique_ptr<detector>>* learning) {
     auto r = compose(k, e, row_state::closed);
-    if (models != nullptr)
-      score(*models, *r);
+    if (learning != nullptr)
+      score(*learning, *r);
     if (changed(k, e, r))
       put.push_back(std::move(r));
   };
@@ -178,18 +193,17 @@ void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends
       one(e, nullptr);
     return;
   }
-  ensure_models(k);
-  std::vector<std::unique_ptr<detector>> models;
-  for (const auto& m : k.models)
-    models.push_back(m->clone());
+  std::vector<std::unique_ptr<detector>> copies;
+  for (const auto& m : models(k))
+    copies.push_back(m->clone());
   for (auto e = what_.window.next_window_end(sealed_through + 1); e <= through; e += what_.window.step)
     if (has_row(k, e))
-      one(e, &models);
+      one(e, &copies);
 }
 
 void view_state::compose_open(key_state& k, std::int64_t closed, std::int64_t oldest,
                               std::vector<row_ptr>& put) {
-  if (k.unsealed.empty() && k.sealed.empty())
+  if (k.unsealed.empty() && !k.any_sealed())
     return;
   auto one = [&](std::int64_t e) {
     auto r = compose(k, e, row_state::open);
@@ -199,10 +213,12 @@ void view_state::compose_open(key_state& k, std::int64_t closed, std::int64_t ol
   };
   // Where windows don't end with each slice, the newest one may be sealed before its window is closed.
   auto newest =
-      what_.window.next_window_end(k.unsealed.empty() ? k.sealed.newest() : k.unsealed.back().slice);
-  auto shown = k.published.lower_bound(std::max(oldest, closed + 1));
-  for (; shown != k.published.end() && shown->first < newest; ++shown)
-    one(shown->first);
+      what_.window.next_window_end(k.unsealed.empty() ? k.history->sealed.newest() : k.unsealed.back().slice);
+  for (const auto& shown : k.published.since(std::max(oldest, closed + 1))) {
+    if (shown.slice >= newest)
+      break;
+    one(shown.slice); // replaces it where it is
+  }
   if (newest > closed)
     one(newest);
 }
@@ -222,9 +238,10 @@ void view_state::fold_cell(key_state& k, std::int64_t s, byte_writer& log) {
   log.text(k.key);
   save(late, log);
   log.text(bits_);
-  k.sealed.push(s, std::move(total));
+  auto& h = history(k);
+  h.sealed.push(s, std::move(total));
   if (!late.empty())
-    k.late[s] = std::move(late);
+    h.late[s] = std::move(late);
   live_.insert(&k);
 }
 
@@ -252,23 +269,26 @@ void view_state::seal_window(std::int64_t s, const Keys& due, std::vector<row_pt
     if (!has_row(*k, s))
       continue;
     auto r = compose(*k, s, row_state::sealed);
-    ensure_models(*k);
-    score(k->models, *r);
+    if (!what_.scores.empty())
+      score(models(*k), *r);
     rows.push_back(std::move(r));
     of.push_back(k);
   }
 }
 
 void view_state::window_done(key_state& k, std::int64_t s) {
-  k.last_row = s;
   k.published.erase(s);
+  if (!sliding() && what_.scores.empty())
+    return;
+  auto& h = history(k);
+  h.last_row = s;
   if (!sliding())
     return;
-  k.had = has_events(k, s);
+  h.had = has_events(k, s);
   auto first = s + what_.window.step - what_.window.slices + 1; // of the next window
-  k.sealed.drop_below(first);
-  k.late.erase(k.late.begin(), k.late.lower_bound(first));
-  if (!k.had && k.sealed.empty())
+  h.sealed.drop_below(first);
+  h.late.erase(h.late.begin(), h.late.lower_bound(first));
+  if (!h.had && h.sealed.empty())
     live_.erase(&k);
 }
 
@@ -329,8 +349,8 @@ std::vector<row_ptr> view_state::published_rows() const {
   for (const auto& [e, rows] : rows_)
     all.insert(all.end(), rows.begin(), rows.end());
   keys_.for_each([&](const key_state& k) {
-    for (const auto& [e, r] : k.published)
-      all.push_back(r);
+    for (const auto& shown : k.published.all())
+      all.push_back(shown.row);
   });
   return all;
 }
@@ -343,7 +363,7 @@ event_time view_state::trim(event_time keep) {
   while (!rows_.empty() && what_.window.end_of(rows_.begin()->first) <= until) {
     if (!what_.scores.empty()) // models stay as long as rows
       for (const auto& r : rows_.begin()->second)
-        if (auto* k = keys_.find(r->key); k != nullptr && k->last_row <= rows_.begin()->first)
+        if (auto* k = keys_.find(r->key); k != nullptr && history(*k).last_row <= rows_.begin()->first)
           look_at(*k);
     rows_.erase(rows_.begin());
   }
@@ -359,9 +379,10 @@ void view_state::forget_unused(const std::function<void(key_state*)>& leaving) {
   for (auto* k : unused_) {
     k->maybe_unused = false;
     // A model is worth keeping as long as there are rows that it has seen.
-    auto scored =
-        !k->models.empty() && what_.window.end_of(k->last_row) > trimmed_ && rows_.contains(k->last_row);
-    if (!k->unsealed.empty() || !k->sealed.empty() || k->had || scored || !k->published.empty())
+    const auto* h = k->history.get();
+    auto scored = h != nullptr && !h->models.empty() && what_.window.end_of(h->last_row) > trimmed_ &&
+                  rows_.contains(h->last_row);
+    if (!k->unsealed.empty() || k->any_sealed() || k->had() || scored || !k->published.empty())
       continue;
     leaving(k);
     live_.erase(k);

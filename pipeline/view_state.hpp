@@ -39,9 +39,8 @@ public:
     std::vector<row_ptr> rows;
   };
   [[nodiscard]] sealed_slice seal(std::int64_t s);
-
   [[nodiscard]] std::vector<key_state*> keys() const;
-  /// Sliding windows: the keys with sealed slices that windows to come still cover.
+  /// Sliding: keys with sealed slices that windows to come cover.
   [[nodiscard]] const std::set<key_state*, key_order>& live() const noexcept { return live_; }
   /// Whether the window ending with slice `e` has events of the key, or is the first one without.
   [[nodiscard]] bool has_row(const key_state& key, std::int64_t e) const;
@@ -58,7 +57,6 @@ public:
   [[nodiscard]] std::string frontier_record() const;
   [[nodiscard]] status recover(std::string_view record);
   [[nodiscard]] std::vector<std::string> head() const;
-
   [[nodiscard]] std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed_after(event_time after) const;
   [[nodiscard]] std::vector<row_ptr> published_rows() const;
   /// Retained sealed rows of the window that ends with slice `e`, by key.
@@ -90,7 +88,8 @@ private:
   [[nodiscard]] std::shared_ptr<row> make_row(const key_state& key, std::int64_t e, row_state state,
                                               const accumulator& total, std::uint32_t revision);
   void score(std::vector<std::unique_ptr<detector>>& models, row& r) const;
-  void ensure_models(key_state& key) const;
+  [[nodiscard]] key_history& history(key_state& key) const;
+  [[nodiscard]] std::vector<std::unique_ptr<detector>>& models(key_state& key) const;
   [[nodiscard]] bool changed(key_state& key, std::int64_t e, const row_ptr& r);
   void fold_cell(key_state& key, std::int64_t s, byte_writer& log);
   [[nodiscard]] std::vector<key_state*> keys_in(std::int64_t s) const;
@@ -117,10 +116,10 @@ private:
   std::vector<key_state*> unused_;                                   // maybe without anything left
   std::map<std::int64_t, std::vector<row_ptr>> rows_;                // sealed and retained, by end slice
   event_time trimmed_ = time_min;
-  accumulator total_;                // scratch
-  std::vector<value> slots_;         // scratch
-  mutable std::string cells_, bits_; // scratch
-  bool fresh_ = true;                // no record recovered yet
+  accumulator total_; // scratch, as the next two lines
+  std::vector<value> slots_;
+  mutable std::string cells_, bits_;
+  bool fresh_ = true; // no record recovered yet
   bool in_head_ = false, skip_head_ = false;
 };
 

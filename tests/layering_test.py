@@ -41,6 +41,7 @@ LIBRARIES = {
     "simdjson": (["simdjson"], ["event"]),
     "xxHash": (["xxh"], ["event"]),
     "Boost.System": (["boost/system/"], ["event"]),
+    "Boost.Container": (["boost/container/"], ["pipeline"]),
     "Boost.Unordered": (["boost/unordered/"], ["pipeline"]),
 }
 # What `event/result.hpp` is made of is shown to everybody.
