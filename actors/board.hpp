@@ -1,5 +1,6 @@
 #pragma once
 
+#include "event/alerts.hpp"
 #include "event/ids.hpp"
 #include "event/time.hpp"
 #include "storage/record_source.hpp"
@@ -63,6 +64,7 @@ private:
 
 struct view_board {
   std::string name;
+  std::vector<std::shared_ptr<const alert_cell>> alerts; ///< of its rules
   std::atomic<std::int64_t> watermark{time_min.time_since_epoch().count()};
   std::atomic<std::uint64_t> rows_published{0}, windows_sealed{0}, restarts{0};
   std::atomic<bool> recovering{true}, finished{false};

@@ -12,6 +12,7 @@
 #include "storage/kafka/kafka_sealed_sink.hpp"
 #include "storage/kafka/kafka_source.hpp"
 #include "storage/log/log_source.hpp"
+#include "storage/redis/redis_log_mirror.hpp"
 #include "storage/redis/redis_mirror.hpp"
 #include "storage/tables/csv_table.hpp"
 #include "storage/tables/mmdb_table.hpp"
@@ -258,6 +259,8 @@ kafka_sink_settings kafka_sink(const sink_plan& s, const plan& all,
   for (std::size_t i = 0; i < sources.size(); ++i)
     if (feeds(all.sources[i], s))
       k.inputs.push_back({sources[i].name, sources[i].first, sources[i].partitions});
+  for (const auto& alert : s.alerts)
+    k.inputs.push_back({alert, number_of_alert(alert), 1});
   return k;
 }
 
@@ -310,16 +313,32 @@ result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s, const 
       std::make_unique<sealed_file_sink>(sink_file(s, all), csv ? format::csv : format::ndjson)};
 }
 
-result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s, const plan& all) {
-  if (s.settings.type == "kafka")
-    return make_kafka_changelog(kafka_sink(s, all, {}));
+namespace {
+
+redis_mirror_settings redis_of(const sink_plan& s) {
   const auto& o = s.settings.settings;
   redis_mirror_settings r;
   r.url = o.text("url");
   r.ttl = std::chrono::duration_cast<std::chrono::milliseconds>(o.time("ttl", std::chrono::hours{24}));
   r.prefix = o.text("prefix", "tm");
   r.series = o.flag("series");
-  return make_redis_mirror(std::move(r));
+  return r;
+}
+
+} // namespace
+
+result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s, const plan& all) {
+  if (s.settings.type == "kafka")
+    return make_kafka_changelog(kafka_sink(s, all, {}));
+  return make_redis_mirror(redis_of(s));
+}
+
+result<std::unique_ptr<log_mirror>> make_log_mirror(const sink_plan& s) {
+  return make_redis_log_mirror(redis_of(s));
+}
+
+std::uint32_t number_of_alert(const std::string& name) {
+  return 0x8000'0000u | static_cast<std::uint32_t>(hash64(name));
 }
 
 std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s,

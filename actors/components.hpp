@@ -6,6 +6,7 @@
 #include "storage/log/data_lock.hpp"
 #include "storage/log/dead_letter_log.hpp"
 #include "storage/log/ingest_log.hpp"
+#include "storage/log_mirror.hpp"
 #include "storage/record_source.hpp"
 #include "storage/row_sink.hpp"
 
@@ -55,6 +56,11 @@ make_event_sink(const sink_plan& s, const plan& all, const std::vector<numbered_
 [[nodiscard]] result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s, const plan& all);
 /// `changes`.
 [[nodiscard]] result<std::unique_ptr<view_mirror>> make_mirror(const sink_plan& s, const plan& all);
+/// `changes`, where there are alerts among them.
+[[nodiscard]] result<std::unique_ptr<log_mirror>> make_log_mirror(const sink_plan& s);
+/// The number under which the entries of an alert reach a sink of events: never that of a source's partition,
+/// and the same whatever else the pipeline has.
+[[nodiscard]] std::uint32_t number_of_alert(const std::string& name);
 /// All side outputs of one source, into the dead-letter log.
 [[nodiscard]] std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s,
                                                                 std::shared_ptr<dead_letter_log> log);

@@ -38,6 +38,12 @@ std::string describe(const plan& p, const std::filesystem::path& data) {
              std::to_string(v.layout->size()) + " bytes per key and slice, final " +
              format_config_duration(w.lateness + s.out_of_order) + " after their end, rows kept for " +
              format_config_duration(v.schema->retain) + '\n';
+      for (const auto& rule : v.alerts)
+        out +=
+            "  alert " + rule.schema->name + ": " + rule.schema->severity + ", over " +
+            (rule.sealed ? "sealed" : "closed") + " rows of " + v.name +
+            (rule.hold.count() > 0 ? ", fires after " + format_config_duration(rule.hold) : std::string{}) +
+            '\n';
     }
   }
   for (const auto& s : p.sinks)
@@ -86,6 +92,7 @@ void platform::impl::make_boards() {
       }
       boards->views.push_back(std::make_unique<view_board>());
       boards->views.back()->name = view.name;
+      boards->views.back()->alerts = {views.back().alerts.begin(), views.back().alerts.end()};
     }
   for (const auto& s : all->sinks) {
     boards->sinks.push_back(std::make_unique<sink_board>());

@@ -1,6 +1,7 @@
 // From open sources to actors, and back.
 #include "actors/platform_impl.hpp"
 
+#include "actors/alert_feeder.hpp"
 #include "actors/messages.hpp"
 #include "actors/state_check.hpp"
 #include "actors/view.hpp"
@@ -70,8 +71,14 @@ caf::actor platform::impl::spawn_sink(caf::event_based_actor* parent, std::size_
     for (const auto& v : views)
       if (std::ranges::find(s.views, v.plan->name) != s.views.end())
         cells.push_back(v.cell);
-    return parent->spawn<caf::detached>(
-        mirror_actor, mirror_setup{shown, [this, &s] { return make_mirror(s, *all); }, std::move(cells)});
+    auto logs = logs_of(s);
+    return parent->spawn<caf::detached>(mirror_actor,
+                                        mirror_setup{shown,
+                                                     [this, &s] { return make_mirror(s, *all); },
+                                                     std::move(cells),
+                                                     std::chrono::milliseconds{100},
+                                                     [&s] { return make_log_mirror(s); },
+                                                     {logs.begin(), logs.end()}});
   }
   if (s.feed == sink_feed::sealed_rows)
     return parent->spawn<caf::detached>(
@@ -101,6 +108,36 @@ void platform::impl::add_sinks(std::vector<supervised>& children) {
                            }});
     };
     dead_letters_of.push_back(add(children, std::move(child)));
+  }
+}
+
+std::vector<std::shared_ptr<alert_cell>> platform::impl::logs_of(const sink_plan& s) const {
+  std::vector<std::shared_ptr<alert_cell>> logs;
+  for (const auto& v : views)
+    for (const auto& log : v.alerts)
+      if (std::ranges::find(s.alerts, log->load()->rule->name) != s.alerts.end())
+        logs.push_back(log);
+  return logs;
+}
+
+void platform::impl::add_feeders(std::vector<supervised>& children) {
+  for (std::size_t i = 0; i < all->sinks.size(); ++i) {
+    if (all->sinks[i].feed != sink_feed::events)
+      continue;
+    for (const auto& log : logs_of(all->sinks[i])) {
+      auto rule = log->load()->rule->name;
+      supervised child{"alert " + rule + " to sinks." + all->sinks[i].settings.name.text,
+                       supervised::kind::feeder,
+                       0,
+                       i,
+                       {},
+                       {}};
+      child.start = [this, i, log, rule](caf::event_based_actor* parent, std::uint64_t, const suspects&) {
+        return parent->spawn(alert_feeder,
+                             alert_feeder_setup{handles[sink_of.at(i)], number_of_alert(rule), log});
+      };
+      children[sink_of.at(i)].dependants.push_back(add(children, std::move(child)));
+    }
   }
 }
 
@@ -208,6 +245,7 @@ void platform::impl::start_actors() {
   add_saver(children);
   add_publishers(children);
   add_sinks(children);
+  add_feeders(children);
   add_views(children);
   add_workers(children);
   for (std::size_t s = 0; s < all->sources.size(); ++s) {

@@ -119,6 +119,8 @@ struct platform::impl {
   [[nodiscard]] caf::actor spawn_sink(caf::event_based_actor* parent, std::size_t i,
                                       const sink_common& shown);
   void add_sinks(std::vector<supervised>& children);
+  void add_feeders(std::vector<supervised>& children);
+  [[nodiscard]] std::vector<std::shared_ptr<alert_cell>> logs_of(const sink_plan& s) const;
   void add_views(std::vector<supervised>& children);
   void add_workers(std::vector<supervised>& children);
   void tables_needed(const std::string& key, const std::vector<std::string>& versions);

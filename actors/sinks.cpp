@@ -52,24 +52,43 @@ void event_sink_state::start(event_sink_setup setup) {
   self_->delayed_send(self_, s_.sync, atom::beat_v);
 }
 
-void event_sink_state::tell(std::uint32_t partition, std::uint32_t sink, const worker_actor& to) {
+offset event_sink_state::held(std::uint32_t partition) {
   sync(); // what it holds is then durable, too
   auto at = held_.find(static_cast<partition_id>(partition));
-  caf::anon_send(to, atom::resume_v, sink, at == held_.end() ? std::uint64_t{0} : at->second);
+  return at == held_.end() ? 0 : at->second;
+}
+
+void event_sink_state::tell(std::uint32_t partition, std::uint32_t sink, const worker_actor& to) {
+  caf::anon_send(to, atom::resume_v, sink, std::uint64_t{held(partition)});
+}
+
+void event_sink_state::tell_feeder(std::uint32_t partition, const caf::actor& to) {
+  caf::anon_send(to, atom::resume_v, std::uint64_t{held(partition)});
 }
 
 void event_sink_state::write(const sink_work_ptr& w, std::uint32_t sink, const worker_actor& from) {
-  auto& held = held_[w->batch.partition];
-  if (w->batch.upto <= held && held > 0)
-    return; // of a worker that has died meanwhile; its successor starts from `held`
-  if (!retry(s_.common, [&] { return sink_->write(w->batch); }))
-    return;
-  held = w->batch.upto;
-  unsynced_[w->batch.partition] = {sink, from, held};
-  unsynced_bytes_ += w->batch.bytes;
-  s_.common.status->sinks[s_.common.shown]->written += w->batch.events.size();
+  (void)write(w->batch, sink, from);
+}
+
+void event_sink_state::write_entries(const sink_work_ptr& w, const caf::actor& from) {
+  if (write(w->batch, 0, worker_actor{}))
+    caf::anon_send(from, atom::durable_v, std::uint64_t{w->batch.upto});
+}
+
+/// False: the pipeline is stopping.
+bool event_sink_state::write(const outgoing_batch& batch, std::uint32_t sink, const worker_actor& from) {
+  auto& held = held_[batch.partition];
+  if (batch.upto <= held && held > 0)
+    return true; // of a worker that has died meanwhile; its successor starts from `held`
+  if (!retry(s_.common, [&] { return sink_->write(batch); }))
+    return false;
+  held = batch.upto;
+  unsynced_[batch.partition] = {sink, from, held};
+  unsynced_bytes_ += batch.bytes;
+  s_.common.status->sinks[s_.common.shown]->written += batch.events.size();
   if (unsynced_bytes_ >= s_.sync_bytes)
     sync();
+  return true;
 }
 
 void event_sink_state::sync() {
@@ -77,7 +96,8 @@ void event_sink_state::sync() {
     return;
   unsynced_bytes_ = 0;
   for (const auto& [p, w] : unsynced_)
-    caf::anon_send(w.from, atom::durable_v, w.sink, std::uint64_t{w.upto});
+    if (w.from)
+      caf::anon_send(w.from, atom::durable_v, w.sink, std::uint64_t{w.upto});
   unsynced_.clear();
 }
 
@@ -96,6 +116,10 @@ caf::behavior event_sink_actor(caf::stateful_actor<event_sink_state>* self, even
       [=](const sink_work_ptr& w, std::uint32_t sink, const worker_actor& from) {
         self->state.write(w, sink, from);
       },
+      [=](atom::resume, std::uint32_t partition, const caf::actor& to) {
+        self->state.tell_feeder(partition, to);
+      },
+      [=](const sink_work_ptr& w, const caf::actor& from) { self->state.write_entries(w, from); },
       [=](atom::beat) { self->state.beat(); },
       [=](atom::drain) {
         self->state.sync();
@@ -183,30 +207,60 @@ status mirror_state::follow_one(std::size_t i) {
   return {};
 }
 
-void mirror_state::follow() {
-  auto failed = [&](const error& e) {
-    ++setup.common.status->sinks[setup.common.shown]->failures;
-    setup.common.status->problem(setup.common.name, e.text());
-    for (auto& p : at)
-      p.known = false;
-    backoff = std::min(std::max(backoff * 2, std::chrono::milliseconds{100}), longest_wait);
-  };
-  if (!mirror) {
-    auto made = setup.make();
-    if (!made)
-      return failed(made.error());
-    mirror = std::move(*made);
+status mirror_state::follow_log(std::size_t i) {
+  const auto log = setup.logs[i]->load();
+  if (log->epoch == 0)
+    return {}; // not read back yet
+  auto& p = logs_at[i];
+  const auto now = std::chrono::steady_clock::now();
+  if (!p.known || now - p.checked > std::chrono::seconds{1}) {
+    TIDEMILL_TRY(p.at, logs->stored(*log->rule));
+    p.known = true;
+    p.checked = now;
   }
-  for (std::size_t i = 0; i < setup.cells.size(); ++i)
-    if (auto done = follow_one(i); !done)
-      return failed(done.error());
-  setup.common.status->problem(setup.common.name, "");
-  backoff = std::chrono::milliseconds{0};
+  const auto anew = !p.at || p.at->epoch < log->epoch;
+  const auto from = anew ? log->begin : p.at->offset;
+  if (p.at == log_position{log->epoch, log->end()} || (anew && log->end() == 0))
+    return {};
+  TIDEMILL_CHECK(logs->append(*log, from, anew));
+  p.at = log_position{log->epoch, log->end()};
+  setup.common.status->sinks[setup.common.shown]->written += log->end() - std::min(from, log->end());
+  return {};
+}
+
+status mirror_state::make_all() {
+  if (!mirror && !setup.cells.empty()) {
+    TIDEMILL_TRY(mirror, setup.make());
+  }
+  if (!logs && !setup.logs.empty()) {
+    TIDEMILL_TRY(logs, setup.make_logs());
+  }
+  return {};
+}
+
+void mirror_state::follow() {
+  auto done = make_all();
+  for (std::size_t i = 0; i < setup.cells.size() && done; ++i)
+    done = follow_one(i);
+  for (std::size_t i = 0; i < setup.logs.size() && done; ++i)
+    done = follow_log(i);
+  setup.common.status->problem(setup.common.name, done ? "" : done.error().text());
+  if (done) {
+    backoff = std::chrono::milliseconds{0};
+    return;
+  }
+  ++setup.common.status->sinks[setup.common.shown]->failures;
+  for (auto& p : at)
+    p.known = false;
+  for (auto& p : logs_at)
+    p.known = false;
+  backoff = std::min(std::max(backoff * 2, std::chrono::milliseconds{100}), longest_wait);
 }
 
 caf::behavior mirror_actor(caf::stateful_actor<mirror_state>* self, mirror_setup setup) {
   self->set_exception_handler(describe_exception);
   self->state.at.resize(setup.cells.size());
+  self->state.logs_at.resize(setup.logs.size());
   self->state.setup = std::move(setup);
   self->send(self, atom::beat_v);
   return {

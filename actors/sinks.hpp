@@ -5,6 +5,7 @@
 #include "event/rows.hpp"
 #include "storage/checkpoint/checkpoint_store.hpp"
 #include "storage/event_sink.hpp"
+#include "storage/log_mirror.hpp"
 #include "storage/row_sink.hpp"
 
 #include <caf/actor.hpp>
@@ -17,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,8 @@ bool retry(const sink_common& c, const std::function<status()>& attempt);
 ///
 ///     (resume, partition, sink, worker)   a worker asks where the sink stands → (resume, sink, offset)
 ///     (sink_work_ptr, sink, worker)       events → (durable, sink, offset) once synced
+///     (resume, partition, feeder)         the same of an `alert_feeder` → (resume, offset)
+///     (sink_work_ptr, feeder)             entries → (durable, offset) once written
 ///     beat, drain
 struct event_sink_setup {
   sink_common common;
@@ -54,15 +58,20 @@ public:
   void start(event_sink_setup setup);
   void write(const sink_work_ptr& w, std::uint32_t sink, const worker_actor& from);
   void tell(std::uint32_t partition, std::uint32_t sink, const worker_actor& to);
+  void tell_feeder(std::uint32_t partition, const caf::actor& to);
+  void write_entries(const sink_work_ptr& w, const caf::actor& from);
   void sync();
   void beat();
 
 private:
   struct waiting {
     std::uint32_t sink;
-    worker_actor from;
+    worker_actor from; // null: a feeder, which needs no word
     offset upto;
   };
+  [[nodiscard]] offset held(std::uint32_t partition);
+  bool write(const outgoing_batch& batch, std::uint32_t sink, const worker_actor& from);
+
   caf::event_based_actor* self_;
   event_sink_setup s_;
   std::unique_ptr<event_sink> sink_;
@@ -102,6 +111,8 @@ struct mirror_setup {
   std::function<result<std::unique_ptr<view_mirror>>()> make;
   std::vector<std::shared_ptr<const view_cell>> cells;
   std::chrono::milliseconds tick{100};
+  std::function<result<std::unique_ptr<log_mirror>>()> make_logs{}; ///< where there are `logs`
+  std::vector<std::shared_ptr<const alert_cell>> logs{};
 };
 struct mirror_state {
   static inline const char* name = "mirror";
@@ -112,10 +123,19 @@ struct mirror_state {
   };
   mirror_setup setup;
   std::unique_ptr<view_mirror> mirror;
+  struct log_place {
+    std::optional<log_position> at; ///< as far as the store goes
+    bool known = false;
+    std::chrono::steady_clock::time_point checked{};
+  };
   std::vector<position> at;
+  std::unique_ptr<log_mirror> logs;
+  std::vector<log_place> logs_at;
   std::chrono::milliseconds backoff{0};
   void follow();
   status follow_one(std::size_t i);
+  status follow_log(std::size_t i);
+  status make_all();
 };
 caf::behavior mirror_actor(caf::stateful_actor<mirror_state>* self, mirror_setup setup);
 

@@ -214,6 +214,28 @@ std::string metrics_text(const std::string& name, const board& b, const http_ser
   family("sink_failures_total", "counter", "Failed attempts to write.");
   for (const auto& s : b.sinks)
     sample("sink_failures_total", "sink=\"" + s->name + '"', static_cast<double>(s->failures));
+  auto alerts = [&](std::string_view metric, std::string_view kind, std::string_view help, auto tell) {
+    family(metric, kind, help);
+    for (const auto& v : b.views)
+      for (const auto& cell : v->alerts) {
+        auto log = cell->load();
+        tell(*log, "alert=\"" + log->rule->name + '"');
+      }
+  };
+  alerts("alerts", "gauge", "Keys that are pending or firing.", [&](const auto& log, const auto& label) {
+    for (auto state : {alert_state::pending, alert_state::firing})
+      sample(
+          "alerts", label + ",state=\"" + std::string{to_string(state)} + '"',
+          static_cast<double>(std::ranges::count(log.active, state, [](const auto& e) { return e->state; })));
+  });
+  alerts("alert_entries_total", "counter", "Entries of the logs of alerts.",
+         [&](const auto& log, const auto& label) {
+           sample("alert_entries_total", label, static_cast<double>(log.end()));
+         });
+  alerts("alert_failures_total", "counter", "Rows for which the condition of an alert failed.",
+         [&](const auto& log, const auto& label) {
+           sample("alert_failures_total", label, static_cast<double>(log.failures));
+         });
   family("problems", "gauge", "Places that have a problem now.");
   sample("problems", "", static_cast<double>(b.problems().size()));
   family("http_requests_total", "counter", "HTTP requests answered.");

@@ -193,7 +193,8 @@ void supervisor_state::drain() {
 /// Workers first, then views, then sinks and publishers: each stage hears the last of the one before.
 void supervisor_state::drain_next() {
   using stages = supervised::kind;
-  for (auto stage : {stages::worker, stages::view, stages::sink, stages::publisher, stages::saver}) {
+  for (auto stage :
+       {stages::worker, stages::view, stages::feeder, stages::sink, stages::publisher, stages::saver}) {
     auto waiting = false;
     for (std::size_t i = 0; i < children_.size(); ++i) {
       auto& c = children_[i];

@@ -20,7 +20,7 @@ namespace tidemill {
 
 /// What the supervisor starts and restarts. Order of starting: publishers, sinks, views, workers.
 struct supervised {
-  enum class kind : std::uint8_t { publisher, sink, view, worker, saver };
+  enum class kind : std::uint8_t { publisher, sink, feeder, view, worker, saver };
   std::string name; ///< for texts: `worker clicks/3`
   kind of{};
   std::size_t source = 0,
@@ -49,11 +49,11 @@ struct supervisor_setup {
 /// messages:
 ///
 ///     (restart, child)      internal
-///     drain                 workers flush, save and end; then views, sinks, publishers; then this actor
-///     (fatal, text)         something outside (a source) has failed for good
-///     (assigned, source, partition)         its worker may start
-///     (revoked, source, partition, lost)    its worker saves and ends; lost: ends at once
-///     (halted, source, partition, text)     its worker ends and stays so; the others go on
+///     drain                 workers flush, save and end; then views, feeders, sinks, publishers; then this
+///     actor (fatal, text)         something outside (a source) has failed for good (assigned, source,
+///     partition)         its worker may start (revoked, source, partition, lost)    its worker saves and
+///     ends; lost: ends at once (halted, source, partition, text)     its worker ends and stays so; the
+///     others go on
 class supervisor_state {
 public:
   static inline const char* name = "supervisor";

@@ -140,8 +140,9 @@ enum class sink_feed : std::uint8_t {
 
 struct sink_plan {
   component settings;
-  std::vector<std::string> views;   ///< names of views in `from`
-  std::vector<std::string> outputs; ///< names of outputs in `from`
+  std::vector<std::string> views;    ///< names of views in `from`
+  std::vector<std::string> outputs;  ///< names of outputs in `from`
+  std::vector<std::string> alerts{}; ///< names of rules in `from`
   sink_feed feed = sink_feed::events;
 };
 

@@ -209,6 +209,17 @@ void plan_compiler::read_sink_input(const component& c, const text_at& from, sin
         source.outputs.push_back({from.text, output_kind::events, s, {}});
         read_everything(source, source.streams[s]);
       }
+    for (const auto& view : source.views)
+      for (const auto& rule : view.alerts) {
+        known.push_back(rule.schema->name);
+        if (rule.schema->name != from.text)
+          continue;
+        if (c.settings.has("key"))
+          fault(c.settings.where("key"), "sinks." + c.name.text + ".key",
+                "\"" + from.text + "\" is an alert: its entries have no key",
+                "give it a sink of its own, without `key`");
+        return sink.alerts.push_back(from.text);
+      }
     for (auto& output : source.outputs) {
       known.push_back(output.name);
       if (output.name != from.text)
@@ -223,8 +234,8 @@ void plan_compiler::read_sink_input(const component& c, const text_at& from, sin
   }
   // A view with a fault of its own was reported already.
   if (auto it = names_.find(from.text); it == names_.end())
-    fault(from.at, "sinks." + c.name.text + ".from", "no view, stream or side output \"" + from.text + "\"",
-          did_you_mean(from.text, known));
+    fault(from.at, "sinks." + c.name.text + ".from",
+          "no view, stream, side output or alert \"" + from.text + "\"", did_you_mean(from.text, known));
 }
 
 void plan_compiler::read_sink_key(const component& c, source_plan& source, output_plan& output) {
@@ -253,7 +264,7 @@ void plan_compiler::read_sink_key(const component& c, source_plan& source, outpu
 }
 
 void plan_compiler::read_sink(const component& c) {
-  sink_plan sink{c, {}, {}, sink_feed::events};
+  sink_plan sink{c, {}, {}, {}, sink_feed::events};
   auto path = "sinks." + c.name.text;
   for (const auto& from : c.settings.texts("from"))
     read_sink_input(c, from, sink);
@@ -262,13 +273,17 @@ void plan_compiler::read_sink(const component& c) {
   };
   if (c.type == "redis" && !sink.outputs.empty())
     complain("from", "redis takes views, \"" + sink.outputs.front() + "\" is a stream", "");
-  if (c.type == "file" && !sink.views.empty() && sink.views.size() + sink.outputs.size() > 1)
-    complain("from", "a file takes one view, or streams", "write each view to a file of its own");
-  if (c.type == "kafka" && !sink.views.empty() && sink.views.size() + sink.outputs.size() > 1)
-    complain("from", "a topic takes one view, or streams", "give each view a topic and a sink of its own");
+  auto inputs = sink.views.size() + sink.outputs.size() + sink.alerts.size();
+  if (c.type == "file" && !sink.views.empty() && inputs > 1)
+    complain("from", "a file takes one view, or streams and alerts", "write each view to a file of its own");
+  if (c.type == "kafka" && !sink.views.empty() && inputs > 1)
+    complain("from", "a topic takes one view, or streams and alerts",
+             "give each view a topic and a sink of its own");
+  if (!sink.alerts.empty() && c.settings.text("format", "ndjson") == "csv")
+    complain("format", "entries of alerts hold rows: they don't fit into columns", "write them as ndjson");
   if (c.type == "kafka" && sink.views.empty() && c.settings.text("mode", "changelog") != "changelog")
     complain("mode", "mode is for views; streams are always appended", "remove `mode`");
-  if (!sink.views.empty())
+  if (!sink.views.empty() || c.type == "redis")
     sink.feed = c.type == "redis" || (c.type == "kafka" && c.settings.text("mode") != "append")
                     ? sink_feed::changes
                     : sink_feed::sealed_rows;

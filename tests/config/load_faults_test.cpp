@@ -190,7 +190,7 @@ TEST_CASE("duplicate keys are found, and the first one counts") {
         "7:3: error: streams: duplicate key \"s\" (the first one is in line 4)\n");
 }
 
-TEST_CASE("alerts are not available yet") {
+TEST_CASE("an alert needs a condition") {
   CHECK_THAT(faults(head + "alerts:\n  burst: {from: v}\n"),
              Catch::Contains("4:3: error: alerts.burst: missing key \"when\""));
 }

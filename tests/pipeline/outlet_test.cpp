@@ -164,9 +164,8 @@ TEST_CASE("a sink is fed by what it is and what it names") {
   CHECK_FALSE(fed("redis", {"hits"}, "changelog", &why));
   CHECK(why == "sinks.out0.from: redis takes views, \"hits\" is a stream | \n");
   CHECK_FALSE(fed("kafka", {"v", "hits"}, "changelog", &why));
-  CHECK(
-      why ==
-      "sinks.out0.from: a topic takes one view, or streams | give each view a topic and a sink of its own\n");
+  CHECK(why == "sinks.out0.from: a topic takes one view, or streams and alerts | give each view a topic and "
+               "a sink of its own\n");
   CHECK_FALSE(fed("kafka", {"hits"}, "append", &why));
   CHECK(why == "sinks.out0.mode: mode is for views; streams are always appended | remove `mode`\n");
 }
