@@ -205,6 +205,7 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
       fixed.checkpoint_bytes =
           static_cast<std::size_t>(engine().integer("checkpoint_bytes", std::int64_t{1} << 30));
       fixed.status = boards;
+      fixed.taps = taps;
       fixed.ready = [this, s, id](worker_actor to, offset at, std::optional<record_mark> before) {
         runners[s]->route(id, std::move(to), at, before);
       };

@@ -55,6 +55,15 @@ void platform::impl::serve() {
     };
     content.sources.push_back(std::move(source));
   }
+  content.steps_of = [this](std::string_view name) -> std::optional<std::size_t> {
+    for (const auto& source : all->sources)
+      for (const auto& stream : source.streams)
+        if (stream.name == name)
+          return stream.steps.size();
+    return std::nullopt;
+  };
+  if (all->written.serve.flag("tap", true))
+    content.tap = [this](const tap_query& q) { return taps->read(q, tap_board::clock::now()); };
   content.pipeline_json = [this] {
     return tidemill::pipeline_json(all->written.name, *boards, events_per_second);
   };

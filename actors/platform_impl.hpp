@@ -61,6 +61,7 @@ struct platform::impl {
   std::shared_ptr<dead_letter_log> dead_letters;
   std::unique_ptr<table_shelf> tables;
   std::shared_ptr<board> boards = std::make_shared<board>();
+  std::shared_ptr<tap_board> taps = std::make_shared<tap_board>(all);
   std::shared_ptr<std::atomic<bool>> stopping = std::make_shared<std::atomic<bool>>(false);
   std::unique_ptr<http_server> server;
   std::vector<running_view> views;

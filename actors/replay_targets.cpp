@@ -111,7 +111,7 @@ private:
     return body.substr(0, 200);
   }
 
-  post_client client_;
+  http_client client_;
   std::vector<waiting> waiting_;
   std::size_t bytes_ = 0, taken_ = 0;
   std::vector<unwritten_record> unwritten_;

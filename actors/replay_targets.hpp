@@ -1,6 +1,6 @@
 #pragma once
 
-#include "http/post_client.hpp"
+#include "http/http_client.hpp"
 #include "storage/record_writer.hpp"
 
 #include <memory>

@@ -147,7 +147,12 @@ void worker_state::apply_carefully(const work_ptr& w) {
 
 void worker_state::apply_piece(const record_batch_ptr& batch, bool careful, const token_ptr& token) {
   std::vector<emission> out;
+  std::optional<tap_board::eye> eye;
+  if (s_.taps && s_.taps->watched(s_.source))
+    eye.emplace(*s_.taps, s_.source);
+  state_->watch(eye ? &*eye : nullptr);
   name_culprit(careful, [&] { state_->apply(batch, out); });
+  state_->watch(nullptr);
   emit(std::move(out), token);
 }
 

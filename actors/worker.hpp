@@ -2,6 +2,7 @@
 
 #include "actors/board.hpp"
 #include "actors/messages.hpp"
+#include "actors/tap_board.hpp"
 #include "pipeline/partition.hpp"
 #include "storage/checkpoint/checkpoint_store.hpp"
 #include "storage/log/segment_log.hpp"
@@ -61,6 +62,7 @@ struct worker_setup {
   std::size_t unacknowledged =
       64u << 20; ///< bytes of records that may run ahead of what views have acknowledged
   std::shared_ptr<board> status;
+  std::shared_ptr<tap_board> taps; ///< may be null
   /// Tells the source's thread where to go on, and whom to feed. Any thread.
   std::function<void(worker_actor, offset, std::optional<record_mark> before)> ready;
   /// Lets a source forget what lies before this offset.

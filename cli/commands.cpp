@@ -5,6 +5,7 @@
 #include "cli/dlq_command.hpp"
 #include "cli/eval_command.hpp"
 #include "cli/load_pipeline.hpp"
+#include "cli/tap_command.hpp"
 #include "cli/test_command.hpp"
 #include "storage/time_zone_files.hpp"
 
@@ -36,6 +37,8 @@ constexpr const char* usage = R"(tidemill: real-time views over event streams, f
       runs the tests of pipelines, see tidemill test --help
   tidemill eval 'EXPRESSION' [--event JSON]
       prints value and type of a CEL expression; without one, reads them line by line
+  tidemill tap FILE STREAM[/STEPS] …
+      shows events between the steps of a running pipeline, see tidemill tap --help
   tidemill dlq list|show|replay FILE …
       shows dead letters and sends them again, see tidemill dlq --help
   tidemill checkpoint ls|show|diff FILE …
@@ -186,6 +189,8 @@ int run_command(const std::vector<std::string>& arguments) {
   }
   if (!arguments.empty() && arguments[0] == "dlq")
     return dlq_command({arguments.begin() + 1, arguments.end()});
+  if (!arguments.empty() && arguments[0] == "tap")
+    return tap_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "eval")
     return eval_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "test")

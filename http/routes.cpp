@@ -48,11 +48,11 @@ http_response starting() {
 }
 
 http_response no_such_path(const request_target& target) {
-  return problem(
-      404, "not_found",
-      "nothing is at \"" + target.path +
-          "\"; try /, /v1/views, /v1/views/{view}/rows, /v1/alerts, /v1/pipeline, /v1/dead-letters, /v1/ws, "
-          "/livez, /readyz or /metrics");
+  return problem(404, "not_found",
+                 "nothing is at \"" + target.path +
+                     "\"; try /, /v1/views, /v1/views/{view}/rows, /v1/alerts, /v1/streams/{stream}/events, "
+                     "/v1/pipeline, /v1/dead-letters, /v1/ws, "
+                     "/livez, /readyz or /metrics");
 }
 
 const served_view* find_view(const server_content& content, std::string_view name) {
@@ -193,15 +193,68 @@ http_response alerts(const server_content& content, const http_request& request)
                      }));
 }
 
+template <class Number>
+std::optional<Number> number_of(const std::string& text, Number least, Number most) {
+  Number n{};
+  const auto* end = text.data() + text.size();
+  const auto [stop, failure] = std::from_chars(text.data(), end, n);
+  return failure == std::errc{} && stop == end && n >= least && n <= most ? std::optional{n} : std::nullopt;
+}
+
+/// Events between the steps of a stream.
+http_response events(const server_content& content, const request_target& target) {
+  const auto& path = target.segments;
+  if (path.size() != 4 || path[3] != "events")
+    return no_such_path(target);
+  if (auto wrong = check_parameters(target, {"after", "where", "per_second", "raw", "from", "limit"}))
+    return *wrong;
+  if (!content.tap)
+    return problem(403, "tap_off", "serve.tap is false: this pipeline doesn't show its events");
+  tap_query q;
+  q.stream = path[2];
+  if (const auto steps = content.steps_of(q.stream))
+    q.after = *steps;
+  const auto refuse = [](std::string text) { return problem(400, "refused", text); };
+  const auto read = [&](std::string_view name, auto least, auto most, auto& into) {
+    const auto* text = target.find(name);
+    if (text == nullptr)
+      return true;
+    const auto n = number_of<decltype(least)>(*text, least, most);
+    if (n)
+      into = *n;
+    return n.has_value();
+  };
+  if (!read("after", std::size_t{0}, std::size_t{10'000}, q.after))
+    return refuse("after: expected a number of steps");
+  if (!read("per_second", 0.1, 10'000.0, q.per_second))
+    return refuse("per_second: expected a number from 0.1 to 10000");
+  if (!read("limit", std::size_t{1}, std::size_t{10'000}, q.limit))
+    return refuse("limit: expected a number from 1 to 10000");
+  if (!read("from", std::uint64_t{0}, std::uint64_t{1} << 53, q.from))
+    return refuse("from: expected the `next` of an earlier answer");
+  if (const auto* raw = target.find("raw"); raw != nullptr && *raw != "true" && *raw != "false")
+    return refuse("raw: expected true or false");
+  else
+    q.raw = raw != nullptr && *raw == "true";
+  if (const auto* where = target.find("where"))
+    q.where = *where;
+  auto told = content.tap(q);
+  if (told)
+    return json(std::move(*told));
+  if (told.error().code() == errc::refused)
+    return problem(404, "unknown_stream", told.error().text());
+  return problem(told.error());
+}
+
 http_response dead_letters(const server_content& content, const request_target& target) {
   if (auto wrong = check_parameters(target, {"stream", "limit"}))
     return *wrong;
   std::size_t limit = 100;
   if (const auto* text = target.find("limit")) {
-    const auto* end = text->data() + text->size();
-    const auto [stop, failure] = std::from_chars(text->data(), end, limit);
-    if (failure != std::errc{} || stop != end || limit < 1 || limit > 1000)
+    const auto n = number_of<std::size_t>(*text, 1, 1000);
+    if (!n)
       return problem(400, "refused", "limit: expected a number from 1 to 1000");
+    limit = *n;
   }
   const auto* stream = target.find("stream");
   if (!content.dead_letters_json)
@@ -264,9 +317,10 @@ http_response answer(const server_content* content, const http_request& request,
   auto page = page_file(request);
   const bool view_path = path.size() >= 2 && path[0] == "v1" && path[1] == "views";
   const bool alert_path = path.size() >= 2 && path[0] == "v1" && path[1] == "alerts";
+  const bool stream_path = path.size() >= 2 && path[0] == "v1" && path[1] == "streams";
   const bool letters_path = path.size() == 2 && path[0] == "v1" && path[1] == "dead-letters";
   auto found = page ? std::move(page) : simple(content, request.target);
-  if (!found && !view_path && !alert_path && !letters_path)
+  if (!found && !view_path && !alert_path && !stream_path && !letters_path)
     return request.target.path == websocket_path
                ? problem(426, "upgrade_required", "this path speaks WebSocket; see docs/websocket.md")
                : no_such_path(request.target);
@@ -278,7 +332,9 @@ http_response answer(const server_content* content, const http_request& request,
     return starting();
   if (letters_path)
     return dead_letters(*content, request.target);
-  auto told = view_path ? views(*content, request, now) : alerts(*content, request);
+  auto told = view_path    ? views(*content, request, now)
+              : alert_path ? alerts(*content, request)
+                           : events(*content, request.target);
   // Asked last: whoever was stopped in the middle has rows of then.
   if (auto why = why_withheld(content); !why.empty())
     return problem(503, "withheld", why);

@@ -46,6 +46,17 @@ struct served_source {
   std::function<result<ingest_receipt>(const std::vector<std::string_view>& records)> append;
 };
 
+/// What `GET /v1/streams/{stream}/events` asks for.
+struct tap_query {
+  std::string stream;    ///< a source or a stream
+  std::size_t after = 0; ///< its steps that are done
+  std::string where;     ///< CEL over the event as it is there; empty: all
+  double per_second = 100;
+  bool raw = false;                  ///< with the record's bytes
+  std::optional<std::uint64_t> from; ///< events since this number; nothing: from now on
+  std::size_t limit = 1000;
+};
+
 /// Everything the routes answer from; filled by the platform. All functions are thread-safe and quick.
 struct server_content {
   std::string pipeline; ///< its name
@@ -56,6 +67,10 @@ struct server_content {
   /// GET /v1/dead-letters: newest first, at most `limit`, of one stream (`log.dead`) or of all if empty. JSON
   /// object.
   std::function<std::string(std::string_view stream, std::size_t limit)> dead_letters_json;
+  /// The steps of a source or stream; nothing: there is none of this name.
+  std::function<std::optional<std::size_t>(std::string_view stream)> steps_of;
+  /// Events between steps, as JSON. Errors: `refused`, `expression_invalid`, `full`. Null: not offered.
+  std::function<result<std::string>(const tap_query& query)> tap;
   std::function<std::string()> metrics; ///< Prometheus text
   /// Empty: ready. Else why not, one sentence each.
   std::function<std::vector<std::string>()> not_ready;

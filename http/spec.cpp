@@ -95,7 +95,13 @@ const spec& serve_spec() {
                   .type = field_type::duration,
                   .text = "How often changed views are pushed to subscribers.",
                   .fallback = "100ms",
-                  .foreign = {"interval", "refresh"}}},
+                  .foreign = {"interval", "refresh"}},
+                 {.name = "tap",
+                  .type = field_type::boolean,
+                  .text = "Whether `tidemill tap` and GET /v1/streams/{stream}/events may show events "
+                          "between steps, as "
+                          "they are before what masks them.",
+                  .fallback = "true"}},
       .lint = lint};
   return about;
 }

@@ -76,6 +76,7 @@ struct partition::impl {
   std::deque<journal_entry> due;
   std::map<std::size_t, offset> sinks;
   bool one_by_one = false;
+  event_tap* watcher = nullptr;
   std::optional<offset> at_work;
 
   // Of the batch at work; kept for their room.
@@ -289,9 +290,14 @@ struct partition::impl {
   void run_steps(std::size_t s) {
     const auto& stream = source.streams[s];
     std::vector<cel::row_error> failed;
+    auto* const seen_by = position < horizon() ? nullptr : watcher; // replays were seen before
+    if (seen_by != nullptr)
+      seen_by->see(s, 0, events);
     for (std::size_t i = 0; i < stream.steps.size() && !events.selected.empty(); ++i) {
       failed.clear();
       steps[s][i]->apply(events, tables, failed);
+      if (seen_by != nullptr)
+        seen_by->see(s, i + 1, events);
       for (const auto& f : failed)
         out.refused(output_kind::dead, s, stream.step_names[i], events.records[f.row], f.why);
       counts.dead += failed.size();
@@ -397,6 +403,10 @@ void partition::apply(const record_batch_ptr& batch, std::vector<emission>& out)
     impl_->kept.push_back(std::move(rest));
   }
   impl_->advance(out);
+}
+
+void partition::watch(event_tap* by) noexcept {
+  impl_->watcher = by;
 }
 
 void partition::one_by_one(bool on) noexcept {

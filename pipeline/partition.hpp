@@ -2,6 +2,7 @@
 
 #include "event/batch.hpp"
 #include "event/frozen_state.hpp"
+#include "pipeline/event_tap.hpp"
 #include "pipeline/link.hpp"
 #include "pipeline/plan.hpp"
 
@@ -89,6 +90,9 @@ public:
   /// After an exception of `apply` or `enter`: the record it comes from, if one by one; else it comes from a
   /// record in [this, `read_position()`). Nothing: from none of the records.
   [[nodiscard]] std::optional<offset> at_work() const noexcept;
+  /// Somebody looks at events from now on, or nobody (null); not at those that are read once more. Changes
+  /// nothing else.
+  void watch(event_tap* by) noexcept;
   /// Journal entries read back after a restore, in order; each takes effect at its offset.
   void replay(std::vector<journal_entry> entries);
   /// Whether a *new* entry may be taken now: no link is below its horizon, no old entry is left.

@@ -79,6 +79,12 @@ struct view_plan {
   std::string rows_id;  ///< hash of all that affects its rows, beyond the panes
 };
 
+/// What there is of an event between two steps.
+struct stage_plan {
+  schema fields;
+  std::vector<std::size_t> slots; ///< column of each field
+};
+
 /// A stream: the steps applied to its parent's events.
 struct stream_plan {
   std::string name;
@@ -86,7 +92,8 @@ struct stream_plan {
   std::vector<std::shared_ptr<const step_plan>> steps;
   std::vector<std::string> step_names; ///< `hits.steps[2] lookup`
   schema fields;
-  std::vector<std::size_t> slots; ///< column of each field
+  std::vector<std::size_t> slots;   ///< column of each field
+  std::vector<stage_plan> stages{}; ///< before the first step, and after each
 };
 
 enum class output_kind : std::uint8_t { events, dead, late, future };

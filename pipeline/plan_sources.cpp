@@ -161,7 +161,7 @@ void plan_compiler::read_source(const component& c) {
   if (auto made = make_codec(s.format, s.fields, std::vector<bool>(s.fields.size(), true));
       !made && s.fields.size() > 0)
     fault(c.settings.where("format"), "sources." + s.name, made.error().text());
-  s.streams.push_back({s.name, std::nullopt, {}, {}, s.fields, scope.slots});
+  s.streams.push_back({s.name, std::nullopt, {}, {}, s.fields, scope.slots, {{s.fields, scope.slots}}});
   if (new_name(c.name, "source"))
     places_[s.name] = {index, 0};
   // What decides which events there are, and which are late; not where they come from.
@@ -236,6 +236,7 @@ void plan_compiler::read_stream(const stream_definition& s, place parent) {
   stream_plan plan;
   plan.name = s.name.text;
   plan.parent = parent.stream;
+  plan.stages.push_back({scope.fields, scope.slots});
   auto text = stream_text_[parent.source][parent.stream];
   for (std::size_t i = 0; i < s.steps.size(); ++i) {
     const auto& c = s.steps[i];
@@ -250,6 +251,7 @@ void plan_compiler::read_stream(const stream_definition& s, place parent) {
     if (!made)
       continue;
     plan.steps.push_back(std::move(made));
+    plan.stages.push_back({scope.fields, scope.slots});
     plan.step_names.push_back(s.name.text + "[" + std::to_string(i) + "] " + c.type);
     text += '\n' + c.type + ' ' + canonical(c.settings);
   }

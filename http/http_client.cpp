@@ -1,4 +1,4 @@
-#include "http/post_client.hpp"
+#include "http/http_client.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -63,7 +63,7 @@ result<http_target> parse_http_target(std::string_view url) {
   return out;
 }
 
-struct post_client::impl {
+struct http_client::impl {
   http_target to;
   std::chrono::milliseconds patience;
   asio::io_context io{1};
@@ -98,43 +98,50 @@ struct post_client::impl {
     return run([&](auto done) { bhttp::async_read(*stream, read_ahead, answer, std::move(done)); });
   }
 
+  result<http_answer> ask(bhttp::request<bhttp::string_body> request) {
+    auto host = to.host.find(':') == std::string::npos ? to.host : "[" + to.host + "]";
+    request.set(bhttp::field::host, host + ":" + std::to_string(to.port));
+    if (!stream)
+      if (auto ec = connect())
+        return away(ec);
+    bhttp::response_parser<bhttp::string_body> answer;
+    answer.body_limit(longest_answer);
+    if (auto ec = exchange(request, answer))
+      return away(ec);
+    auto& got = answer.get();
+    http_answer out{got.result_int(), std::move(got.body()), std::nullopt};
+    auto after = got[bhttp::field::retry_after];
+    if (auto seconds = number_of<std::uint32_t>({after.data(), after.size()}))
+      out.retry_after = std::chrono::seconds{*seconds};
+    if (!got.keep_alive())
+      stream.reset();
+    return out;
+  }
+
   error away(const failure& ec) {
     stream.reset();
     return {errc::unavailable, to.host + ":" + std::to_string(to.port) + ": " + ec.message()};
   }
 };
 
-post_client::post_client(http_target to, std::chrono::milliseconds patience)
+http_client::http_client(http_target to, std::chrono::milliseconds patience)
     : impl_(std::make_unique<impl>()) {
   impl_->to = std::move(to);
   impl_->patience = patience;
 }
 
-post_client::~post_client() = default;
+http_client::~http_client() = default;
 
-result<http_answer> post_client::post(std::string_view content_type, std::string_view body) {
-  auto& i = *impl_;
-  bhttp::request<bhttp::string_body> request{bhttp::verb::post, i.to.path, 11};
-  auto host = i.to.host.find(':') == std::string::npos ? i.to.host : "[" + i.to.host + "]";
-  request.set(bhttp::field::host, host + ":" + std::to_string(i.to.port));
+result<http_answer> http_client::post(std::string_view content_type, std::string_view body) {
+  bhttp::request<bhttp::string_body> request{bhttp::verb::post, impl_->to.path, 11};
   request.set(bhttp::field::content_type, std::string{content_type});
   request.body() = body;
   request.prepare_payload();
-  if (!i.stream)
-    if (auto ec = i.connect())
-      return i.away(ec);
-  bhttp::response_parser<bhttp::string_body> answer;
-  answer.body_limit(longest_answer);
-  if (auto ec = i.exchange(request, answer))
-    return i.away(ec);
-  auto& got = answer.get();
-  http_answer out{got.result_int(), std::move(got.body()), std::nullopt};
-  auto after = got[bhttp::field::retry_after];
-  if (auto seconds = number_of<std::uint32_t>({after.data(), after.size()}))
-    out.retry_after = std::chrono::seconds{*seconds};
-  if (!got.keep_alive())
-    i.stream.reset();
-  return out;
+  return impl_->ask(std::move(request));
+}
+
+result<http_answer> http_client::get(std::string_view query) {
+  return impl_->ask({bhttp::verb::get, impl_->to.path + std::string{query}, 11});
 }
 
 } // namespace tidemill

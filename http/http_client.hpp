@@ -11,7 +11,7 @@
 
 namespace tidemill {
 
-/// Where to post: `http://host:port/path`. There is no TLS here, as in the server.
+/// Whom to ask: `http://host:port/path`. There is no TLS here, as in the server.
 struct http_target {
   std::string host;
   std::uint16_t port = 80;
@@ -26,15 +26,17 @@ struct http_answer {
   std::optional<std::chrono::seconds> retry_after;
 };
 
-/// Posts bodies over one connection, which it makes anew when the server has closed it. For tools: calls
-/// block, for at most `patience` each. One thread.
-class post_client {
+/// Asks over one connection, which it makes anew when the server has closed it. For tools: calls block, for at
+/// most `patience` each. One thread.
+class http_client {
 public:
-  explicit post_client(http_target to, std::chrono::milliseconds patience = std::chrono::seconds{30});
-  ~post_client();
+  explicit http_client(http_target to, std::chrono::milliseconds patience = std::chrono::seconds{30});
+  ~http_client();
 
   /// Errors: `unavailable`: no answer; whether the server has taken the body is then unknown.
   [[nodiscard]] result<http_answer> post(std::string_view content_type, std::string_view body);
+  /// `query` follows the target's path: `?limit=1`. Errors: `unavailable`.
+  [[nodiscard]] result<http_answer> get(std::string_view query);
 
 private:
   struct impl;

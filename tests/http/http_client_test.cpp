@@ -1,4 +1,4 @@
-#include "http/post_client.hpp"
+#include "http/http_client.hpp"
 
 #include "tests/http/running_server.hpp"
 
@@ -82,7 +82,7 @@ TEST_CASE("a target is http://host:port/path, and what is wrong with another is 
 TEST_CASE("bodies are posted over one connection, and answers read, also of a real server") {
   running_server server;
   server.start();
-  post_client client{{"127.0.0.1", server.port(), "/v1/sources/none/events"}};
+  http_client client{{"127.0.0.1", server.port(), "/v1/sources/none/events"}};
   for (int i = 0; i < 3; ++i) {
     auto answer = client.post("application/x-ndjson", "{}\n");
     REQUIRE(answer.has_value());
@@ -100,7 +100,7 @@ TEST_CASE("a connection that the server closes is made anew, a waiting time is t
                : "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nConnection: close\r\nContent-Length: "
                  "2\r\n\r\nno";
   }};
-  post_client client{server.target()};
+  http_client client{server.target()};
   for (int i = 0; i < 3; ++i) {
     auto answer = client.post("text/plain", "hello");
     REQUIRE(answer.has_value());
@@ -114,7 +114,7 @@ TEST_CASE("a connection that the server closes is made anew, a waiting time is t
 TEST_CASE("no answer, and none that is HTTP, are errors within the client's patience") {
   auto answer = [](const std::string& text) {
     plain_server server{[&](const std::string&) { return text; }};
-    post_client client{server.target(), std::chrono::milliseconds{300}};
+    http_client client{server.target(), std::chrono::milliseconds{300}};
     return client.post("text/plain", "hello");
   };
   for (const char* text : {"", "nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
@@ -129,7 +129,7 @@ TEST_CASE("no answer, and none that is HTTP, are errors within the client's pati
     eventually([&] { return done.load(); });
     return "";
   }};
-  post_client client{silent.target(), std::chrono::milliseconds{200}};
+  http_client client{silent.target(), std::chrono::milliseconds{200}};
   CHECK_FALSE(client.post("text/plain", "hello").has_value());
   done = true;
 }
