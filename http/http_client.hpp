@@ -26,8 +26,8 @@ struct http_answer {
   std::optional<std::chrono::seconds> retry_after;
 };
 
-/// Asks over one connection, which it makes anew when the server has closed it. For tools: calls block, for at
-/// most `patience` each. One thread.
+/// Asks over one connection, which it makes anew when the server has closed it. For tools: calls block, for
+/// at most `patience` each. One thread.
 class http_client {
 public:
   explicit http_client(http_target to, std::chrono::milliseconds patience = std::chrono::seconds{30});
