@@ -10,6 +10,8 @@
 namespace tidemill {
 namespace {
 
+constexpr std::size_t panes_at_once = 32;
+
 /// What one partition has told, and the flush that is coming in.
 struct told {
   std::optional<link_id> link;
@@ -49,26 +51,35 @@ struct view::impl {
 
   void apply(std::size_t p) {
     auto& from = told_by[p];
+    std::vector<pane_image> some;
+    std::vector<key_state*> keys;
+    auto merge = [&] {
+      auto sound = state.replace(some, static_cast<partition_id>(p), keys);
+      for (std::size_t i = 0; i < keys.size(); ++i)
+        note_dirty(*keys[i], some[i].slice);
+      some.clear();
+      return sound;
+    };
     for (const auto& piece : from.pieces) {
       auto sound = for_each_pane(piece, [&](const pane_image& pane) {
-        if (pane.slice <= state.sealed_through) // a replay: what it says is final already
-          return true;
-        auto* key = state.replace(pane, static_cast<partition_id>(p));
-        if (key == nullptr)
-          return false;
-        dirty.emplace_back(pane.slice, key);
-        if (key->dirty_at == key_state::not_dirty) {
-          key->dirty_at = static_cast<std::uint32_t>(dirty_open.size());
-          dirty_open.emplace_back(key, pane.slice);
-        }
-        auto& oldest = dirty_open[key->dirty_at].second;
-        oldest = std::min(oldest, pane.slice);
-        return true;
+        if (pane.slice > state.sealed_through) // else a replay: what it says is final already
+          some.push_back(pane);
+        return some.size() < panes_at_once || merge();
       });
-      if (!sound)
+      if (!sound || !merge())
         throw std::logic_error{"a flush of partition " + std::to_string(p) + " doesn't decode"};
     }
     from.pieces.clear();
+  }
+
+  void note_dirty(key_state& key, std::int64_t slice) {
+    dirty.emplace_back(slice, &key);
+    if (key.dirty_at == key_state::not_dirty) {
+      key.dirty_at = static_cast<std::uint32_t>(dirty_open.size());
+      dirty_open.emplace_back(&key, slice);
+    }
+    auto& oldest = dirty_open[key.dirty_at].second;
+    oldest = std::min(oldest, slice);
   }
 
   /// Seals every slice up to the watermark − lateness; empty stretches are skipped, however long.

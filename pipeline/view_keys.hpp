@@ -1,7 +1,5 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_set.hpp>
-
 #include "event/hash.hpp"
 #include "event/rows.hpp"
 #include "pipeline/aggregate.hpp"
@@ -62,54 +60,43 @@ struct key_order {
   bool operator()(const key_state* a, const key_state* b) const noexcept { return a->key < b->key; }
 };
 
-/// Keys by their bytes. Hashes lie in the table: looking for one key touches no other's state.
+/// Keys by their bytes: open addressing, linear probing. Hashes lie in the table, so that looking for one key
+/// touches no other's state; positions are the high bits of hashes, so that it grows in the order of memory.
+///
+/// Looking for many keys, ask for all their slots ahead, then for what the slots lead to, then for the keys.
 class key_set {
 public:
-  [[nodiscard]] key_state* find(std::string_view key) const {
-    auto it = keys_.find(sought{hash64(key), key});
-    return it == keys_.end() ? nullptr : it->state.get();
-  }
-  /// One that isn't there yet.
-  key_state& add(std::unique_ptr<key_state> fresh) {
-    auto hash = hash64(fresh->key);
-    return *keys_.emplace(entry{hash, std::move(fresh)}).first->state;
-  }
-  void remove(const key_state& k) { keys_.erase(keys_.find(sought{hash64(k.key), k.key})); }
-  [[nodiscard]] std::size_t size() const noexcept { return keys_.size(); }
-  /// So many keys will be there.
-  void reserve(std::size_t keys) { keys_.reserve(keys); }
+  [[nodiscard]] static std::uint64_t hash_of(std::string_view key) noexcept { return hash64(key); }
+  /// Fetches the slot of a hash, and what it leads to, into the cache.
+  void fetch_slot(std::uint64_t hash) const noexcept;
+  void fetch_state(std::uint64_t hash) const noexcept;
+  /// Null: it isn't there.
+  [[nodiscard]] key_state* find(std::string_view key) const noexcept { return find(key, hash_of(key)); }
+  [[nodiscard]] key_state* find(std::string_view key, std::uint64_t hash) const noexcept;
+  /// One that isn't there yet. States stay where they are.
+  key_state& add(std::string_view key, std::uint64_t hash);
+  void remove(const key_state& k);
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
   template <class Each>
   void for_each(Each&& each) const {
-    for (const auto& e : keys_)
-      each(*e.state);
+    for (const auto& s : slots_)
+      if (s.state)
+        each(*s.state);
   }
 
 private:
-  struct sought {
-    std::uint64_t hash;
-    std::string_view key;
+  static constexpr unsigned first_bits = 4;
+  struct slot {
+    std::uint64_t hash = 0;
+    std::unique_ptr<key_state> state; // null: free
   };
-  struct entry {
-    std::uint64_t hash;
-    std::unique_ptr<key_state> state;
-  };
-  struct hash_of {
-    using is_transparent = void;
-    using is_avalanching = void;
-    std::size_t operator()(const sought& s) const noexcept { return s.hash; }
-    std::size_t operator()(const entry& e) const noexcept { return e.hash; }
-  };
-  struct same {
-    using is_transparent = void;
-    bool operator()(const entry& a, const entry& b) const noexcept {
-      return a.hash == b.hash && a.state->key == b.state->key;
-    }
-    bool operator()(const sought& a, const entry& b) const noexcept {
-      return a.hash == b.hash && a.key == b.state->key;
-    }
-    bool operator()(const entry& a, const sought& b) const noexcept { return (*this)(b, a); }
-  };
-  boost::unordered_flat_set<entry, hash_of, same> keys_;
+  [[nodiscard]] std::size_t place_of(std::uint64_t hash) const noexcept { return hash >> shift_; }
+  [[nodiscard]] std::size_t next(std::size_t i) const noexcept { return (i + 1) & (slots_.size() - 1); }
+  void grow();
+
+  std::vector<slot> slots_ = std::vector<slot>(1u << first_bits); // a power of two
+  unsigned shift_ = 64 - first_bits;
+  std::size_t size_ = 0;
 };
 
 } // namespace tidemill

@@ -4,6 +4,14 @@
 namespace tidemill {
 namespace {
 
+enum class record_kind : std::uint8_t {
+  frontier = 'F',
+  sealed = 'S',
+  head = 'B',
+  rows = 'R',
+  key = 'K',
+  end = 'E'
+};
 constexpr std::uint8_t format_version = 1;
 const error damaged{errc::corrupt, "a record of the view log doesn't decode"};
 
@@ -17,6 +25,11 @@ std::string view_state::frontier_record() const {
   for (auto o : frontier)
     out.varint(o);
   return bytes;
+}
+
+void view_state::begin_sealed(byte_writer& out, std::int64_t s) {
+  out.u8(static_cast<std::uint8_t>(record_kind::sealed));
+  out.svarint(s);
 }
 
 void view_state::write_row(byte_writer& out, const row& r) const {

@@ -35,12 +35,9 @@ void take_by(std::string_view key, std::size_t columns, std::vector<value>& to) 
 view_state::view_state(const view_plan& what, std::size_t partitions)
     : sealed_through(nothing_sealed), durable_through(nothing_sealed), frontier(partitions), what_(what) {}
 
-key_state& view_state::key(std::string_view bytes) {
-  if (auto* known = keys_.find(bytes))
-    return *known;
-  auto made = std::make_unique<key_state>();
-  made->key = bytes;
-  return keys_.add(std::move(made));
+key_state& view_state::key(std::string_view bytes, std::uint64_t hash) {
+  auto* known = keys_.find(bytes, hash);
+  return known != nullptr ? *known : keys_.add(bytes, hash);
 }
 
 key_history& view_state::history(key_state& k) const {
@@ -60,14 +57,33 @@ unsealed_panes& view_state::unsealed_at(std::int64_t s) {
   return *panes;
 }
 
-key_state* view_state::replace(const pane_image& pane, partition_id from) {
-  auto& k = key(pane.key);
+bool view_state::replace(std::span<const pane_image> panes, partition_id from,
+                         std::vector<key_state*>& keys) {
+  // Keys lie all over the memory: what is needed of the next ones comes while others are looked at.
+  std::vector<std::uint64_t> hashes;
+  hashes.reserve(panes.size());
+  for (const auto& pane : panes) {
+    hashes.push_back(key_set::hash_of(pane.key));
+    keys_.fetch_slot(hashes.back());
+  }
+  for (auto hash : hashes)
+    keys_.fetch_state(hash);
+  keys.clear();
+  for (std::size_t i = 0; i < panes.size(); ++i) {
+    keys.push_back(&key(panes[i].key, hashes[i]));
+    if (!replace(*keys.back(), panes[i], from))
+      return false;
+  }
+  return true;
+}
+
+bool view_state::replace(key_state& k, const pane_image& pane, partition_id from) {
   const auto* place = k.unsealed.find(pane.slice);
   if (place == nullptr) {
     auto& in = unsealed_at(pane.slice);
     place = &k.unsealed.add({pane.slice, &in, in.add(k)});
   }
-  return place->in->replace(place->cell, from, pane.state, pane.late) ? &k : nullptr;
+  return place->in->replace(place->cell, from, pane.state, pane.late);
 }
 
 std::optional<std::int64_t> view_state::next_to_seal() const {
@@ -295,8 +311,7 @@ void view_state::window_done(key_state& k, std::int64_t s) {
 view_state::sealed_slice view_state::seal(std::int64_t s) {
   sealed_slice out;
   byte_writer log{out.log};
-  log.u8(static_cast<std::uint8_t>(record_kind::sealed));
-  log.svarint(s);
+  begin_sealed(log, s);
   auto in_slice = keys_in(s);
   log.varint(sliding() ? in_slice.size() : 0);
   if (sliding())

@@ -29,8 +29,9 @@ public:
   std::int64_t durable_through;
   std::vector<offset> frontier; ///< per partition: what readers have seen, durable
 
-  /// Replaces the pane of (slice, key, partition); returns the key, or null if the bytes are damaged.
-  key_state* replace(const pane_image& pane, partition_id from);
+  /// Replaces the panes of (slice, key, partition); `keys`: theirs. False: the bytes are damaged.
+  [[nodiscard]] bool replace(std::span<const pane_image> panes, partition_id from,
+                             std::vector<key_state*>& keys);
   /// The next slice > `sealed_through` at which sealing does something.
   [[nodiscard]] std::optional<std::int64_t> next_to_seal() const;
   /// Seals the slice: folds its panes and makes the final rows of the window that ends with it.
@@ -71,16 +72,9 @@ public:
   void forget_unused(const std::function<void(key_state*)>& leaving);
 
 private:
-  enum class record_kind : std::uint8_t {
-    frontier = 'F',
-    sealed = 'S',
-    head = 'B',
-    rows = 'R',
-    key = 'K',
-    end = 'E'
-  };
-
-  key_state& key(std::string_view bytes);
+  key_state& key(std::string_view bytes) { return key(bytes, key_set::hash_of(bytes)); }
+  key_state& key(std::string_view bytes, std::uint64_t hash);
+  [[nodiscard]] bool replace(key_state& key, const pane_image& pane, partition_id from);
   [[nodiscard]] bool sliding() const noexcept { return what_.window.slices > 1; }
   [[nodiscard]] bool has_events(const key_state& key, std::int64_t e) const;
   /// Aggregates, late counts → a row without scores.
@@ -101,7 +95,7 @@ private:
   /// The slice is folded, or its rows are made.
   void drop_unsealed(std::int64_t s, const std::vector<key_state*>& in_slice);
   void look_at(key_state& key);
-
+  static void begin_sealed(byte_writer& out, std::int64_t s);
   void write_row(byte_writer& out, const row& r) const;
   [[nodiscard]] std::shared_ptr<row> read_row(byte_reader& in, std::int64_t e) const;
   [[nodiscard]] bool recover_sealed(byte_reader& in);
