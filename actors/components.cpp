@@ -14,8 +14,8 @@
 #include "storage/log/log_source.hpp"
 #include "storage/redis/redis_log_mirror.hpp"
 #include "storage/redis/redis_mirror.hpp"
-#include "storage/tables/csv_table.hpp"
 #include "storage/tables/mmdb_table.hpp"
+#include "storage/tables/row_table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -288,12 +288,19 @@ std::unique_ptr<table_store> make_table(const component& c, const std::filesyste
   if (c.type == "mmdb")
     return make_mmdb_table(
         {.name = c.name.text, .path = path, .folder = folder, .columns = declared_columns(c)});
-  return make_csv_table({.name = c.name.text,
-                         .path = path,
-                         .folder = folder,
-                         .key = c.settings.text("key"),
-                         .columns = declared_columns(c),
-                         .delimiter = (c.settings.text("delimiter", ",") + ",").front()});
+  const auto& o = c.settings;
+  const auto& range = o.section("range");
+  const auto& valid = o.section("valid");
+  row_table_settings t;
+  t.name = c.name.text;
+  t.format = c.type;
+  t.path = path;
+  t.folder = folder;
+  t.key = {o.text("key"),     range.text("from"), range.text("to"), range.text("of") == "ip",
+           o.text("network"), valid.text("from"), valid.text("to")};
+  t.columns = declared_columns(c);
+  t.delimiter = (o.text("delimiter", ",") + ",").front();
+  return make_row_table(std::move(t));
 }
 
 result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,

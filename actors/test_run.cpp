@@ -189,14 +189,18 @@ private:
         std::ranges::find(all_->tables, t.table.text, [](const component& c) { return c.name.text; });
     if (found == all_->tables.end())
       throw impossible{{t.table.at, "there is no table \"" + t.table.text + "\""}};
-    if (found->type != "csv")
-      throw impossible{{t.table.at, "rows can be given for tables of type csv only"}};
+    if (found->type != "csv" && found->type != "ndjson")
+      throw impossible{{t.table.at, "rows can be given for tables of type csv and ndjson only"}};
     auto number = static_cast<std::size_t>(found - all_->tables.begin());
-    auto file = scratch_.path() / (t.table.text + '.' + std::to_string(++files_) + ".csv");
+    auto file = scratch_.path() / (t.table.text + '.' + std::to_string(++files_) + '.' + found->type);
     std::filesystem::create_directories(scratch_.path());
     std::ofstream out{file};
-    for (const auto& line : as_csv(parsed(t.rows), found->settings.text("delimiter", ",").front()))
-      out << line << '\n';
+    if (found->type == "ndjson")
+      for (const auto& row : t.rows)
+        out << row.json << '\n';
+    else
+      for (const auto& line : as_csv(parsed(t.rows), found->settings.text("delimiter", ",").front()))
+        out << line << '\n';
     out.close();
     auto changed = *found;
     changed.settings = {};

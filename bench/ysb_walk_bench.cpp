@@ -8,7 +8,7 @@
 #include "pipeline/partition.hpp"
 #include "pipeline/publication.hpp"
 #include "pipeline/view.hpp"
-#include "storage/tables/csv_table.hpp"
+#include "storage/tables/row_table.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <simdjson.h>
@@ -135,7 +135,11 @@ world make_world() {
     }
   }
   auto loaded = load_text(pipeline_text, "ysb.yaml", [](std::string_view) { return std::nullopt; });
-  auto store = make_csv_table({"campaigns", w.folder / "campaigns.csv", w.folder / "kept", "ad_id", {}});
+  auto store = make_row_table({.name = "campaigns",
+                               .path = w.folder / "campaigns.csv",
+                               .folder = w.folder / "kept",
+                               .key = {.key = "ad_id"},
+                               .columns = {}});
   auto latest = store->latest();
   if (!latest) {
     std::fprintf(stderr, "%s\n", latest.error().text().c_str());

@@ -2,6 +2,7 @@
 
 #include "event/result.hpp"
 #include "event/schema.hpp"
+#include "event/time.hpp"
 #include "event/value.hpp"
 
 #include <memory>
@@ -22,6 +23,11 @@ public:
   /// untouched. A key that can't be one (not an address, say) is no row. Thread-safe.
   [[nodiscard]] virtual bool find(const value& key, const std::vector<std::size_t>& wanted,
                                   std::vector<value>& out) const = 0;
+  /// As `find`, for the row that is valid at a time, where rows are valid for a time.
+  [[nodiscard]] virtual bool find_at(const value& key, timestamp, const std::vector<std::size_t>& wanted,
+                                     std::vector<value>& out) const {
+    return find(key, wanted, out);
+  }
 };
 using table_ptr = std::shared_ptr<const lookup_table>;
 

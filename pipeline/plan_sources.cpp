@@ -44,7 +44,7 @@ void plan_compiler::read_tables() {
     auto columns = table_columns_(c);
     if (!columns)
       fault(c.name.at, "tables." + c.name.text, columns.error().text());
-    tables_.push_back({c.name.text, columns ? *columns : schema{}});
+    tables_.push_back({c.name.text, columns ? *columns : schema{}, c.settings.has("valid")});
   }
 }
 

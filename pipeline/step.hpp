@@ -51,6 +51,7 @@ struct step_scope {
   struct table {
     std::string name;
     schema columns;
+    bool timed = false; ///< its rows are valid for a time
   };
   std::vector<table> tables; ///< by number
   /// A field called `meta` hides the metadata.

@@ -204,6 +204,73 @@ const std::vector<spec>& source_specs() {
   return all;
 }
 
+namespace {
+
+const spec range_spec{
+    .name = "range",
+    .summary = "The two columns that a looked-up value lies between.",
+    .example = "{from: first, to: last, of: ip}",
+    .fields = {{.name = "from",
+                .type = field_type::text,
+                .text = "The column of the lower end, which belongs to the range.",
+                .required = true,
+                .foreign = {"start", "begin", "lower", "min"}},
+               {.name = "to",
+                .type = field_type::text,
+                .text = "The column of the upper end, which belongs to the range.",
+                .required = true,
+                .foreign = {"end", "upper", "max"}},
+               {.name = "of",
+                .type = field_type::choice,
+                .text = "`value`: as the columns are typed; `ip`: texts of addresses, v4 or v6.",
+                .fallback = "value",
+                .choices = {"value", "ip"}}}};
+
+const spec valid_spec{
+    .name = "valid",
+    .summary = "The columns that say when a row is valid.",
+    .example = "{from: since, to: until}",
+    .fields = {{.name = "from",
+                .type = field_type::text,
+                .text = "The column of the first moment, a timestamp; null: since ever.",
+                .required = true,
+                .foreign = {"start", "since", "begin"}},
+               {.name = "to",
+                .type = field_type::text,
+                .text = "The column of the first moment when it no longer is; null or absent: for ever.",
+                .foreign = {"end", "until"}}}};
+
+const field_spec row_key[] = {
+    {.name = "key",
+     .type = field_type::text,
+     .text = "The column that is looked up; values are unique.",
+     .foreign = {"id", "primary_key"}},
+    {.name = "range",
+     .type = field_type::section,
+     .text = "Instead of `key`: rows for ranges of values, which don't overlap.",
+     .inner = &range_spec},
+    {.name = "network",
+     .type = field_type::text,
+     .text = "Instead of `key`: the column with a network, `10.0.0.0/8`; none within another.",
+     .foreign = {"cidr", "prefix"}},
+    {.name = "valid",
+     .type = field_type::section,
+     .text = "With `key`: a key has a row for each time; a lookup says which with `at`.",
+     .inner = &valid_spec}};
+
+void lint_row_table(const options& o, std::vector<diagnostic>& out) {
+  const auto ways = (o.has("key") ? 1 : 0) + (o.has("range") ? 1 : 0) + (o.has("network") ? 1 : 0);
+  if (ways != 1)
+    out.push_back({severity::error, o.at, "key",
+                   ways == 0 ? "what is looked up?" : "a table is looked up in one way",
+                   "key: a column; or range: {from, to}; or network: a column"});
+  if (o.has("valid") && !o.has("key"))
+    out.push_back({severity::error, o.where("valid"), "valid", "rows are valid for a time by `key` only",
+                   "remove `valid`, or give the table a key"});
+}
+
+} // namespace
+
 const std::vector<spec>& table_specs() {
   static const field_spec path{.name = "path",
                                .type = field_type::text,
@@ -216,24 +283,34 @@ const std::vector<spec>& table_specs() {
                                       "How often the file is looked at; a changed one becomes a new version.",
                                   .fallback = "10s",
                                   .foreign = {"reload", "ttl", "refresh_interval"}};
+  static const field_spec columns{
+      .name = "columns",
+      .type = field_type::types,
+      .text = "Types of the columns. Of CSV those not named are strings; of NDJSON all "
+              "are named.",
+      .foreign = {"schema", "fields"}};
   static const std::vector<spec> all{
       {.name = "csv",
-       .summary = "Rows of a CSV file with a header, by one key column.",
+       .summary = "Rows of a CSV file with a header, by a key.",
        .example = "{type: csv, path: users.csv, key: id, columns: {id: int, name: string}, refresh: 1m}",
        .fields = {path,
-                  {.name = "key",
-                   .type = field_type::text,
-                   .text = "The column that is looked up; values are unique.",
-                   .required = true},
-                  {.name = "columns",
-                   .type = field_type::types,
-                   .text = "Types of the columns; those not named are strings.",
-                   .foreign = {"schema", "fields"}},
+                  row_key[0],
+                  row_key[1],
+                  row_key[2],
+                  row_key[3],
+                  columns,
                   {.name = "delimiter",
                    .type = field_type::text,
                    .text = "One character between cells.",
                    .fallback = ","},
-                  refresh}},
+                  refresh},
+       .lint = lint_row_table},
+      {.name = "ndjson",
+       .summary = "Rows of a file with a JSON object a line, by a key.",
+       .example = "{type: ndjson, path: users.ndjson, key: id, columns: {id: int, name: string, city: {type: "
+                  "string?, path: home.city}}}",
+       .fields = {path, row_key[0], row_key[1], row_key[2], row_key[3], columns, refresh},
+       .lint = lint_row_table},
       {.name = "mmdb",
        .summary = "A MaxMind DB: networks to records. The key is an IP address as text.",
        .example = "{type: mmdb, path: country.mmdb, refresh: 1h}",

@@ -1,4 +1,4 @@
-#include "storage/tables/csv_table.hpp"
+#include "storage/tables/row_table.hpp"
 
 #include "event/batch.hpp"
 #include "event/codec.hpp"
@@ -8,87 +8,61 @@
 
 #include <algorithm>
 #include <optional>
-#include <unordered_map>
 
 namespace tidemill {
 namespace {
 
-/// A number as one of kind `column`, if it is exactly that; nothing if not.
-std::optional<value> whole_number(const value& key, kind column) {
-  value same;
-  auto is_signed = column == kind::integer;
-  if (auto* i = key.get_if<std::int64_t>(); i && (is_signed || *i >= 0))
-    same = is_signed ? value{*i} : value{static_cast<std::uint64_t>(*i)};
-  else if (auto* u = key.get_if<std::uint64_t>(); u && (!is_signed || *u <= INT64_MAX))
-    same = is_signed ? value{static_cast<std::int64_t>(*u)} : value{*u};
-  else if (auto* d = key.get_if<double>(); d && *d <= 9e15 && *d >= (is_signed ? -9e15 : 0))
-    same = is_signed ? value{static_cast<std::int64_t>(*d)} : value{static_cast<std::uint64_t>(*d)};
-  if (same.is_null() || !(same == key))
-    return std::nullopt;
-  return same;
-}
-
-/// The bytes under which a key is kept; nothing if a value of this kind can't be a key of the column.
-std::optional<std::string> key_bytes(const value& key, kind column) {
-  std::string out;
-  if (column == kind::integer || column == kind::uinteger) {
-    auto number = whole_number(key, column);
-    if (!number)
-      return std::nullopt;
-    append_encoded(out, *number);
-    return out;
-  }
-  if (key.is_null() || key.is_error() || (key.of() != column && column != kind::dyn))
-    return std::nullopt;
-  append_encoded(out, key);
-  return out;
-}
-
+/// Rows in columns, with their keys.
 struct content {
-  schema columns;
+  schema columns;                  // without the key
   std::vector<std::size_t> source; // column → field of the file
-  kind key_kind = kind::string;
   event_batch cells;
-  std::unordered_map<std::string, std::uint32_t> rows;
+  row_index index;
 };
 
-class csv_table final : public lookup_table {
+class row_table final : public lookup_table {
 public:
-  csv_table(std::string version, content c) : version_(std::move(version)), content_(std::move(c)) {}
+  row_table(std::string version, content c) : version_(std::move(version)), content_(std::move(c)) {}
 
   const std::string& version() const noexcept override { return version_; }
   const schema& columns() const noexcept override { return content_.columns; }
 
   bool find(const value& key, const std::vector<std::size_t>& wanted,
             std::vector<value>& out) const override {
-    auto bytes = key_bytes(key, content_.key_kind);
-    if (!bytes)
-      return false;
-    auto row = content_.rows.find(*bytes);
-    if (row == content_.rows.end())
-      return false;
-    out.clear();
-    for (auto i : wanted)
-      out.push_back(content_.cells.columns[content_.source[i]].at(row->second));
-    return true;
+    return take(content_.index.find(key, std::nullopt), wanted, out);
+  }
+  bool find_at(const value& key, timestamp at, const std::vector<std::size_t>& wanted,
+               std::vector<value>& out) const override {
+    return take(content_.index.find(key, at), wanted, out);
   }
 
 private:
+  bool take(std::optional<std::uint32_t> row, const std::vector<std::size_t>& wanted,
+            std::vector<value>& out) const {
+    if (!row)
+      return false;
+    out.clear();
+    for (auto i : wanted)
+      out.push_back(content_.cells.columns[content_.source[i]].at(*row));
+    return true;
+  }
+
   std::string version_;
   content content_;
 };
 
-class csv_loader {
+class row_loader {
 public:
-  csv_loader(const csv_table_settings& settings, std::shared_ptr<const std::string> bytes)
+  row_loader(const row_table_settings& settings, std::shared_ptr<const std::string> bytes)
       : settings_(settings), bytes_(std::move(bytes)) {
-    format_.name = "csv";
+    format_.name = settings.format == "csv" ? "csv" : "json";
     format_.delimiter = settings.delimiter;
   }
 
   result<table_ptr> load(std::string version) {
     frame();
-    TIDEMILL_TRY(auto fields, bind_header());
+    TIDEMILL_TRY(auto fields, csv() ? bind_header() : result<schema>{settings_.columns});
+    TIDEMILL_CHECK(check_keys(fields));
     TIDEMILL_TRY(auto decoder, make_codec(format_, fields, std::vector<bool>(fields.size(), true)));
     content table;
     std::vector<decode_failure> failures;
@@ -97,10 +71,12 @@ public:
       return failures[0].why.in(place(raw_.records[failures[0].record]));
     TIDEMILL_CHECK(index(table, fields));
     std::vector<record>{}.swap(table.cells.records);
-    return table_ptr{std::make_shared<csv_table>(std::move(version), std::move(table))};
+    return table_ptr{std::make_shared<row_table>(std::move(version), std::move(table))};
   }
 
 private:
+  [[nodiscard]] bool csv() const noexcept { return settings_.format == "csv"; }
+
   [[nodiscard]] std::string place(const record& r) const {
     auto line = 1 + std::count(bytes_->begin(), bytes_->begin() + static_cast<std::ptrdiff_t>(r.at), '\n');
     return settings_.path.string() + ":" + std::to_string(line);
@@ -109,7 +85,7 @@ private:
   void frame() {
     framer lines{format_};
     std::string_view rest{*bytes_};
-    for (auto first = true; auto cut = lines.next(rest, true); first = false) {
+    for (auto first = csv(); auto cut = lines.next(rest, true); first = false) {
       auto at = static_cast<offset>(rest.data() - bytes_->data());
       if (first)
         raw_.header = std::make_shared<const std::string>(rest.substr(0, cut->content));
@@ -158,40 +134,56 @@ private:
     for (std::size_t i = 0; i < used.size(); ++i)
       if (!used[i])
         return where("no column " + settings_.columns[i].name + " as declared");
-    if (!fields.find(settings_.key))
-      return where("no column " + settings_.key + ", which is the key");
     return fields;
   }
 
-  status index(content& table, const schema& fields) {
-    auto key = *fields.find(settings_.key);
-    table.key_kind = fields[key].of.of();
-    for (std::size_t i = 0; i < fields.size(); ++i)
-      if (i != key) {
-        table.columns.set(fields[i]);
-        table.source.push_back(i);
-      }
-    const auto& keys = table.cells.columns[key];
-    table.rows.reserve(table.cells.rows());
-    for (std::uint32_t r = 0; r < table.cells.rows(); ++r) {
-      auto k = keys.at(r);
-      auto bytes = key_bytes(k, table.key_kind);
-      auto complain = [&](const std::string& text) {
-        return error{errc::event_malformed, place(table.cells.records[r]) + ": " + text};
-      };
-      if (!bytes)
-        return complain("the key " + settings_.key + " is empty");
-      if (auto [first, added] = table.rows.emplace(std::move(*bytes), r); !added) {
-        std::string text;
-        append_json(text, k);
-        return complain("the key " + text + " is there twice, first at " +
-                        place(table.cells.records[first->second]));
-      }
-    }
+  /// That the columns which make the key are there, and can.
+  status check_keys(const schema& fields) const {
+    const auto& k = settings_.key;
+    auto where = [&](const std::string& text) {
+      return error{errc::config_invalid, settings_.path.string() + (csv() ? ":1: " : ": ") + text};
+    };
+    for (const auto& name : {k.key, k.from, k.to, k.network, k.since, k.until})
+      if (!name.empty() && !fields.find(name))
+        return where("no column " + name + ", which is " + (name == k.key ? "the key" : "part of the key"));
+    auto of = [&](const std::string& name) { return fields[*fields.find(name)].of; };
+    for (const auto& name : {k.since, k.until})
+      if (!name.empty() && !of(name).is(kind::timestamp))
+        return where("column " + name + " says when a row is valid: declare it as a timestamp, it is " +
+                     to_string(of(name)));
+    if (!k.network.empty() && !of(k.network).is(kind::string))
+      return where("column " + k.network + " holds networks, it can't be " + to_string(of(k.network)));
+    if (!k.from.empty() && of(k.from).of() != of(k.to).of())
+      return where("the ends of a range are of one type, " + k.from + " is " + to_string(of(k.from)) +
+                   " and " + k.to + " is " + to_string(of(k.to)));
     return {};
   }
 
-  const csv_table_settings& settings_;
+  status index(content& table, const schema& fields) {
+    const auto& k = settings_.key;
+    for (std::size_t i = 0; i < fields.size(); ++i)
+      if (fields[i].name != k.key) {
+        table.columns.set(fields[i]);
+        table.source.push_back(i);
+      }
+    auto at = [&](const std::string& name) {
+      return name.empty() ? nullptr : &table.cells.columns[*fields.find(name)];
+    };
+    row_index::fault why;
+    auto made = row_index::make(
+        {at(k.key), at(k.from), at(k.to), at(k.network), at(k.since), at(k.until), k.addresses},
+        static_cast<std::uint32_t>(table.cells.rows()), why);
+    if (!made) {
+      auto text = place(table.cells.records[why.row]) + ": " + why.text;
+      if (why.other)
+        text += ", first at " + place(table.cells.records[*why.other]);
+      return error{errc::event_malformed, std::move(text)};
+    }
+    table.index = std::move(*made);
+    return {};
+  }
+
+  const row_table_settings& settings_;
   std::shared_ptr<const std::string> bytes_;
   format_options format_;
   record_batch raw_;
@@ -199,8 +191,13 @@ private:
 
 } // namespace
 
-std::unique_ptr<table_store> make_csv_table(csv_table_settings settings) {
-  std::string text = "csv " + settings.key + '\0' + settings.delimiter;
+std::unique_ptr<table_store> make_row_table(row_table_settings settings) {
+  const auto& k = settings.key;
+  std::string text = settings.format + ' ' + k.key + '\0' + settings.delimiter;
+  // Tables by one key keep the versions that they had before there were others.
+  if (!k.from.empty() || !k.network.empty() || k.timed())
+    text += '\0' + k.from + '\0' + k.to + '\0' + (k.addresses ? "ip" : "") + '\0' + k.network + '\0' +
+            k.since + '\0' + k.until;
   for (const auto& f : settings.columns.fields())
     text += '\0' + f.name + '\0' + (f.path.empty() ? f.name : f.path[0]) + '\0' + to_string(f.of) + '\0' +
             std::to_string(static_cast<int>(f.time)) + (f.pattern ? '\0' + f.pattern->text() : std::string{});
@@ -211,7 +208,7 @@ std::unique_ptr<table_store> make_csv_table(csv_table_settings settings) {
                   .settings = std::move(text)};
   auto load = [s = std::move(settings)](std::shared_ptr<const std::string> bytes,
                                         const std::filesystem::path&, std::string version) {
-    return csv_loader{s, std::move(bytes)}.load(std::move(version));
+    return row_loader{s, std::move(bytes)}.load(std::move(version));
   };
   return make_versioned_store(std::move(file), std::move(load));
 }

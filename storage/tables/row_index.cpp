@@ -1,0 +1,227 @@
+#include "storage/tables/row_index.hpp"
+
+#include "event/time.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <charconv>
+#include <limits>
+
+namespace tidemill {
+namespace {
+
+using address = std::array<unsigned char, 16>; // v4 as ::ffff:a.b.c.d
+
+std::optional<address> parse_address(std::string_view text) {
+  address out{};
+  const std::string terminated{text};
+  if (terminated.size() != text.size() || terminated.find('\0') != std::string::npos)
+    return std::nullopt;
+  if (::inet_pton(AF_INET6, terminated.c_str(), out.data()) == 1)
+    return out;
+  out[10] = out[11] = 0xff;
+  return ::inet_pton(AF_INET, terminated.c_str(), out.data() + 12) == 1 ? std::optional{out} : std::nullopt;
+}
+
+std::string bytes_of(const address& a) {
+  return {reinterpret_cast<const char*>(a.data()), a.size()};
+}
+
+/// Both ends of `10.0.0.0/8`; an address alone is a network of one. Bits behind the prefix must be zero.
+std::optional<std::pair<std::string, std::string>> parse_network(std::string_view text) {
+  const auto slash = text.find('/');
+  auto first = parse_address(text.substr(0, slash));
+  if (!first)
+    return std::nullopt;
+  const auto v4 = text.substr(0, slash).find(':') == std::string_view::npos;
+  unsigned bits = v4 ? 32 : 128;
+  if (slash != std::string_view::npos) {
+    const auto number = text.substr(slash + 1);
+    const auto most = bits;
+    const auto [end, bad] = std::from_chars(number.data(), number.data() + number.size(), bits);
+    if (bad != std::errc{} || end != number.data() + number.size() || bits > most)
+      return std::nullopt;
+  }
+  bits += v4 ? 96 : 0;
+  auto last = *first;
+  for (unsigned bit = bits; bit < 128; ++bit) {
+    const auto mask = static_cast<unsigned char>(0x80u >> bit % 8);
+    if (((*first)[bit / 8] & mask) != 0)
+      return std::nullopt;
+    last[bit / 8] |= mask;
+  }
+  return std::pair{bytes_of(*first), bytes_of(last)};
+}
+
+/// A number as one of kind `column`, if it is exactly that; nothing if not.
+std::optional<value> whole_number(const value& key, kind column) {
+  value same;
+  const auto is_signed = column == kind::integer;
+  if (const auto* i = key.get_if<std::int64_t>(); i && (is_signed || *i >= 0))
+    same = is_signed ? value{*i} : value{static_cast<std::uint64_t>(*i)};
+  else if (const auto* u = key.get_if<std::uint64_t>(); u && (!is_signed || *u <= INT64_MAX))
+    same = is_signed ? value{static_cast<std::int64_t>(*u)} : value{*u};
+  else if (const auto* d = key.get_if<double>(); d && *d <= 9e15 && *d >= (is_signed ? -9e15 : 0))
+    same = is_signed ? value{static_cast<std::int64_t>(*d)} : value{static_cast<std::uint64_t>(*d)};
+  if (same.is_null() || !(same == key))
+    return std::nullopt;
+  return same;
+}
+
+/// The bytes under which a key is kept; nothing if a value of this kind can't be a key of the column.
+std::optional<std::string> key_bytes(const value& key, kind column, bool addresses) {
+  if (addresses) {
+    const auto* text = key.get_if<std::string>();
+    const auto a = text != nullptr ? parse_address(*text) : std::nullopt;
+    return a ? std::optional{bytes_of(*a)} : std::nullopt;
+  }
+  std::string out;
+  if (column == kind::integer || column == kind::uinteger) {
+    const auto number = whole_number(key, column);
+    if (!number)
+      return std::nullopt;
+    append_encoded(out, *number);
+    return out;
+  }
+  if (column == kind::real && !key.get_if<double>()) {
+    if (const auto* i = key.get_if<std::int64_t>())
+      return key_bytes(value{static_cast<double>(*i)}, column, false);
+    if (const auto* u = key.get_if<std::uint64_t>())
+      return key_bytes(value{static_cast<double>(*u)}, column, false);
+    return std::nullopt;
+  }
+  if (key.is_null() || key.is_error() || (key.of() != column && column != kind::dyn))
+    return std::nullopt;
+  append_encoded(out, key);
+  return out;
+}
+
+std::string shown(const value& v) {
+  std::string text;
+  append_json(text, v);
+  return text;
+}
+
+std::int64_t micros(const column* c, std::uint32_t row, std::int64_t absent) {
+  if (c == nullptr || c->is_null(row))
+    return absent;
+  return to_event_time(c->as<timestamp>()[row]).time_since_epoch().count();
+}
+
+} // namespace
+
+bool row_index::add_key(const columns_of& c, std::uint32_t row, fault& why) {
+  const auto k = c.key->at(row);
+  auto bytes = key_bytes(k, key_kind_, false);
+  if (!bytes) {
+    why = {row, "the key is empty"};
+    return false;
+  }
+  if (how_ == how::exact) {
+    const auto [first, added] = rows_.emplace(std::move(*bytes), row);
+    if (!added)
+      why = {row, "the key " + shown(k) + " is there twice", first->second};
+    return added;
+  }
+  const validity v{micros(c.since, row, std::numeric_limits<std::int64_t>::min()),
+                   micros(c.until, row, std::numeric_limits<std::int64_t>::max()), row};
+  if (v.since >= v.until) {
+    why = {row, "the row of " + shown(k) + " ends before it begins"};
+    return false;
+  }
+  times_[std::move(*bytes)].push_back(v);
+  return true;
+}
+
+bool row_index::add_span(const columns_of& c, std::uint32_t row, fault& why) {
+  span_of_row s;
+  s.row = row;
+  if (c.network != nullptr) {
+    const auto text = c.network->at(row);
+    const auto* t = text.get_if<std::string>();
+    auto ends = t != nullptr ? parse_network(*t) : std::nullopt;
+    if (!ends) {
+      why = {row, shown(text) + " is no network; write it like 10.0.0.0/8, without bits behind the prefix"};
+      return false;
+    }
+    std::tie(s.from, s.to) = std::move(*ends);
+  } else {
+    auto from = key_bytes(c.from->at(row), key_kind_, addresses_),
+         to = key_bytes(c.to->at(row), key_kind_, addresses_);
+    if (!from || !to) {
+      const auto& bad = !from ? *c.from : *c.to;
+      why = {row, addresses_ ? shown(bad.at(row)) + " is no address" : "an end of the range is empty"};
+      return false;
+    }
+    s.from = std::move(*from);
+    s.to = std::move(*to);
+  }
+  if (s.to < s.from) {
+    why = {row, "the range ends before it begins"};
+    return false;
+  }
+  spans_.push_back(std::move(s));
+  return true;
+}
+
+/// Orders what was added, and finds what overlaps.
+bool row_index::sort(fault& why) {
+  std::ranges::sort(
+      spans_, [](const auto& a, const auto& b) { return std::tie(a.from, a.row) < std::tie(b.from, b.row); });
+  for (std::size_t i = 1; i < spans_.size(); ++i)
+    if (spans_[i].from <= spans_[i - 1].to) {
+      why = {std::max(spans_[i].row, spans_[i - 1].row), "its range overlaps another",
+             std::min(spans_[i].row, spans_[i - 1].row)};
+      return false;
+    }
+  for (auto& [key, all] : times_) {
+    std::ranges::sort(all, {}, &validity::since);
+    for (std::size_t i = 1; i < all.size(); ++i)
+      if (all[i].since < all[i - 1].until) {
+        why = {std::max(all[i].row, all[i - 1].row), "it is valid while another row of its key is",
+               std::min(all[i].row, all[i - 1].row)};
+        return false;
+      }
+  }
+  return true;
+}
+
+std::optional<row_index> row_index::make(const columns_of& c, std::uint32_t rows, fault& why) {
+  row_index out;
+  out.addresses_ = c.addresses || c.network != nullptr;
+  if (c.key != nullptr) {
+    out.key_kind_ = c.key->of().of();
+    out.how_ = c.since != nullptr || c.until != nullptr ? how::timed : how::exact;
+  } else {
+    out.how_ = how::spans;
+    out.key_kind_ = c.from != nullptr ? c.from->of().of() : kind::string;
+  }
+  for (std::uint32_t r = 0; r < rows; ++r)
+    if (!(out.how_ == how::spans ? out.add_span(c, r, why) : out.add_key(c, r, why)))
+      return std::nullopt;
+  return out.sort(why) ? std::optional{std::move(out)} : std::nullopt;
+}
+
+std::optional<std::uint32_t> row_index::find(const value& key, std::optional<timestamp> at) const {
+  const auto bytes = key_bytes(key, key_kind_, addresses_);
+  if (!bytes)
+    return std::nullopt;
+  if (how_ == how::exact) {
+    const auto row = rows_.find(*bytes);
+    return row == rows_.end() ? std::nullopt : std::optional{row->second};
+  }
+  if (how_ == how::spans) {
+    auto next = std::ranges::upper_bound(spans_, *bytes, {}, &span_of_row::from);
+    return next != spans_.begin() && *bytes <= std::prev(next)->to ? std::optional{std::prev(next)->row}
+                                                                   : std::nullopt;
+  }
+  const auto all = times_.find(*bytes);
+  if (all == times_.end() || !at)
+    return std::nullopt;
+  const auto t = to_event_time(*at).time_since_epoch().count();
+  auto next = std::ranges::upper_bound(all->second, t, {}, &validity::since);
+  return next != all->second.begin() && t < std::prev(next)->until ? std::optional{std::prev(next)->row}
+                                                                   : std::nullopt;
+}
+
+} // namespace tidemill
