@@ -30,7 +30,12 @@ void append_rule(std::string& out, const alert_snapshot& log, std::optional<aler
   append_json_string(out, rule.name);
   out += ",\"from\":";
   append_json_string(out, rule.view->name);
-  out += ",\"severity\":";
+  out += ",\"by\":[";
+  for (std::size_t i = 0; i < rule.view->by; ++i) {
+    out += i > 0 ? "," : "";
+    append_json_string(out, rule.view->columns[i].name);
+  }
+  out += "],\"severity\":";
   append_json_string(out, rule.severity);
   out += ",\"when\":";
   append_json_string(out, rule.when);

@@ -1,5 +1,5 @@
-// The strip on top and the dead letters: asked for every two seconds while somebody looks.
-import {element, formatNumber, formatShort, formatSpan, formatTime, setText} from './format.js';
+// The strip on top, what alerts, and the dead letters: asked for every two seconds while somebody looks.
+import {element, formatNumber, formatShort, formatSpan, formatTime, formatValue, setText} from './format.js';
 
 const period = 2000;
 const by = id => document.getElementById(id);
@@ -70,10 +70,30 @@ function showLetters(letters) {
     element('code', {text: String(l.bytes ?? l.record ?? '').slice(0, 400)}))));
 }
 
+const mostAlerts = 50;
+
+/// Firing ones first, the newest on top.
+function showAlerts(rules) {
+  const host = by('alerts');
+  host.hidden = !rules.length;
+  const firing = rules.reduce((n, r) => n + r.firing, 0), pending = rules.reduce((n, r) => n + r.pending, 0);
+  const all = rules.flatMap(r => r.active.map(entry => ({entry, key: r.by.map(c => formatValue(entry.row[c])).join(' · ')})));
+  all.sort((a, b) => (a.entry.state === b.entry.state ? 0 : a.entry.state === 'firing' ? -1 : 1) || (a.entry.since < b.entry.since ? 1 : -1));
+  setText(by('alerts-count'), firing || pending ? `${firing} firing${pending ? `, ${pending} pending` : ''}` : `none of ${rules.length === 1 ? 'one rule' : `${rules.length} rules`} fires`);
+  const drawn = JSON.stringify(all.slice(0, mostAlerts));
+  if (host.dataset.drawn === drawn) return;
+  host.dataset.drawn = drawn;
+  host.querySelector('ul').replaceChildren(...all.slice(0, mostAlerts).map(({entry, key}) => element('li', {'data-state': entry.state},
+    element('p', {}, element('span', {class: 'badge', text: entry.state}), element('strong', {text: entry.message ?? [entry.alert, key].filter(Boolean).join(': ')})),
+    element('p', {class: 'muted', text: `${entry.alert}${key ? ` · ${key}` : ''} · ${entry.severity} · since ${formatTime(entry.since)}`}))),
+    ...(all.length > mostAlerts ? [element('li', {class: 'muted', text: `and ${all.length - mostAlerts} more`})] : []));
+}
+
 async function look() {
   try {
-    const [status, dead] = await Promise.all([ask('/v1/pipeline'), ask('/v1/dead-letters?limit=20')]);
+    const [status, dead, {alerts}] = await Promise.all([ask('/v1/pipeline'), ask('/v1/dead-letters?limit=20'), ask('/v1/alerts')]);
     showFigures(status);
+    showAlerts(alerts);
     const problems = (status.problems ?? []).map(p => `${p.place}: ${p.text}`);
     const said = [...problems, status.holding].filter(Boolean).join(' · ');
     by('holding').classList.toggle('calm', !problems.length && !/ holds the watermark/.test(status.holding ?? ''));

@@ -153,6 +153,7 @@ class Dashboard(support.Case):
         await page.until(f"{figures} !== {json.dumps(shown)}")
         await page.until("!!document.querySelector('#view-traffic .chart svg path.series')")
         self.assertEqual(page.documents, 1)
+        await page.until("/of 2 rules fires|firing|pending/.test(document.querySelector('#alerts-count').textContent)")
         self.assertEqual(page.errors, [])
         await self.screenshot(page, "live")
 
