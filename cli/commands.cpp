@@ -2,6 +2,7 @@
 
 #include "actors/platform.hpp"
 #include "cli/checkpoint_command.hpp"
+#include "cli/create_command.hpp"
 #include "cli/dlq_command.hpp"
 #include "cli/eval_command.hpp"
 #include "cli/load_pipeline.hpp"
@@ -24,6 +25,8 @@ namespace {
 
 constexpr const char* usage = R"(tidemill: real-time views over event streams, from one YAML file
 
+  tidemill create NAME [--from generate|file|http|kafka]
+      writes a commented pipeline to begin with
   tidemill run FILE [--data DIR] [--exit-at-end] [--accept-loss]
       runs the pipeline until SIGTERM or Ctrl-C
         --data DIR      where state is kept; default: data/NAME beside the current folder
@@ -189,6 +192,8 @@ int run_command(const std::vector<std::string>& arguments) {
   }
   if (!arguments.empty() && arguments[0] == "dlq")
     return dlq_command({arguments.begin() + 1, arguments.end()});
+  if (!arguments.empty() && arguments[0] == "create")
+    return create_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "tap")
     return tap_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "eval")
