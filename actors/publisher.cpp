@@ -11,7 +11,7 @@ publisher_state::publisher_state() = default;
 publisher_state::~publisher_state() = default;
 
 void publisher_state::apply(const view_tick& t) {
-  publication::tick tick{t.put, t.trim, t.watermark, t.prefix, {}};
+  publication::tick tick{t.put, t.trim, t.watermark, t.prefix, {}, t.remove};
   if (t.recovering) {
     if (recovering_since == event_time{})
       recovering_since = std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
@@ -21,7 +21,7 @@ void publisher_state::apply(const view_tick& t) {
   } else {
     recovering_since = {};
   }
-  setup.cell->store(rows->apply(tick));
+  setup.cell->store(t.whole ? rows->reset(tick) : rows->apply(tick));
 }
 
 caf::behavior publisher(caf::stateful_actor<publisher_state>* self, publisher_setup setup) {

@@ -175,6 +175,63 @@ void publication::put_rows(view_snapshot& next, std::span<const row_ptr> rows) c
   next.blocks = std::move(blocks);
 }
 
+void publication::remove_rows(view_snapshot& next, std::span<const row_ptr> rows) {
+  auto order = in_order(rows, next.trimmed);
+  auto r = order.begin();
+  for (std::size_t b = 0; b < next.blocks.size() && r != order.end(); ++b) {
+    std::shared_ptr<row_block> changed;
+    auto is_last = b + 1 == next.blocks.size();
+    for (; r != order.end() && (is_last || earlier(***r, *next.blocks[b + 1]->rows.front().data)); ++r) {
+      const auto& block = changed ? *changed : *next.blocks[b];
+      const auto* known = find(block, ***r);
+      if (known == nullptr || known->removed)
+        continue;
+      auto at = static_cast<std::size_t>(known - block.rows.data());
+      if (!changed)
+        changed = std::make_shared<row_block>(*next.blocks[b]);
+      auto& gone = changed->rows[at];
+      gone.removed = true;
+      gone.json = nullptr;
+      gone.changed = changed->changed = ++next.offset;
+      ++gravestones_;
+    }
+    if (changed)
+      next.blocks[b] = std::move(changed);
+  }
+  forget_gravestones(next);
+}
+
+void publication::forget_gravestones(view_snapshot& next) {
+  if (gravestones_ < least_gravestones)
+    return;
+  std::vector<std::uint64_t> all;
+  std::size_t rows = 0;
+  for (const auto& block : next.blocks)
+    for (const auto& r : block->rows)
+      if (r.removed)
+        all.push_back(r.changed);
+      else
+        ++rows;
+  gravestones_ = all.size();
+  if (gravestones_ < least_gravestones + rows)
+    return;
+  auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+  std::ranges::nth_element(all, middle);
+  next.floor = std::max(next.floor, *middle);
+  std::vector<std::shared_ptr<const row_block>> blocks;
+  for (const auto& block : next.blocks) {
+    std::vector<published_row> kept;
+    std::ranges::copy_if(block->rows, std::back_inserter(kept),
+                         [&](const published_row& r) { return !r.removed || r.changed > next.floor; });
+    if (kept.size() == block->rows.size())
+      blocks.push_back(block);
+    else
+      append_blocks(blocks, std::move(kept));
+  }
+  next.blocks = std::move(blocks);
+  gravestones_ -= std::min(gravestones_, all.size() / 2 + 1);
+}
+
 const snapshot_ptr& publication::apply(const tick& t) {
   auto next = std::make_shared<view_snapshot>(*current_);
   next->watermark = std::max(next->watermark, t.watermark);
@@ -182,6 +239,7 @@ const snapshot_ptr& publication::apply(const tick& t) {
     next->prefix[p] = std::max(next->prefix[p], t.prefix[p]);
   next->partial = t.partial;
   trim(*next, t.trim);
+  remove_rows(*next, t.remove);
   put_rows(*next, t.put);
   return current_ = std::move(next);
 }
@@ -203,6 +261,7 @@ const snapshot_ptr& publication::reset(const tick& t) {
       if (gone(r)) {
         r.removed = true;
         r.changed = changed->changed = ++next->offset;
+        ++gravestones_;
       }
     block = std::move(changed);
   }

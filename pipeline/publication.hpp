@@ -10,6 +10,9 @@ namespace tidemill {
 
 /// Numbers the changes of one view and keeps its current rows as an immutable snapshot.
 ///
+/// Removed rows stay as gravestones, for readers that were away. There are never more than rows and
+/// `least_gravestones` together: then the older half goes, and positions from before it can't be resumed.
+///
 /// Rows lie in blocks in the order (window_end, window_start, key); a tick replaces the blocks it touches,
 /// all others are shared with older snapshots. So readers need no lock, and "changed since" costs the changed
 /// blocks.
@@ -19,6 +22,7 @@ namespace tidemill {
 class publication {
 public:
   static constexpr std::size_t block_rows = 256;
+  static constexpr std::size_t least_gravestones = 16'384;
   static constexpr std::size_t most_made_ahead = 20'000; ///< rows of a tick
 
   publication(std::shared_ptr<const view_schema> schema, std::uint64_t epoch, std::size_t partitions);
@@ -30,6 +34,7 @@ public:
     event_time watermark = time_min;
     std::vector<offset> prefix{};
     std::vector<partial_reason> partial{};
+    std::span<const row_ptr> remove{}; ///< before `put`; those that aren't there are passed over
   };
   /// Applies a tick; the changes of one tick become visible together. Rows equal to the published ones change
   /// nothing.
@@ -43,8 +48,11 @@ public:
 
 private:
   void put_rows(view_snapshot& next, std::span<const row_ptr> rows) const;
+  void remove_rows(view_snapshot& next, std::span<const row_ptr> rows);
+  void forget_gravestones(view_snapshot& next);
 
   snapshot_ptr current_;
+  std::size_t gravestones_ = 0; ///< about how many there are: trimming takes some without counting
 };
 
 } // namespace tidemill

@@ -18,7 +18,9 @@ namespace tidemill {
 struct view_tick {
   std::vector<std::string> log;
   bool sync = false;
-  std::vector<row_ptr> put; ///< new or changed rows, any state
+  std::vector<row_ptr> put;    ///< new or changed rows, any state
+  std::vector<row_ptr> remove; ///< rows that are gone, before `put`
+  bool whole = false;          ///< `put` are all rows there are: others that readers know are gone
   /// Final rows by window end, ascending; rows by key.
   std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed;
   event_time trim = time_min; ///< rows of windows ended at or before this are gone
