@@ -20,7 +20,7 @@ class time_zone_rule {
 public:
   time_zone_rule() = default;
   /// One offset for ever.
-  explicit time_zone_rule(std::int32_t offset) : standard_(offset), summer_(offset) {}
+  explicit time_zone_rule(std::int32_t ahead) : standard_(ahead), summer_(ahead) {}
 
   /// Names of zones are checked and forgotten. Errors: `config_invalid`.
   [[nodiscard]] static result<time_zone_rule> parse(std::string_view text);
