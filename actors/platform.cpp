@@ -18,6 +18,43 @@ std::shared_ptr<const plan> compile(const definition& d, std::vector<diagnostic>
   return compile_plan(d, columns, faults);
 }
 
+namespace {
+
+std::string describe_windows(const view_plan& v) {
+  const auto& w = v.window;
+  auto offset = w.origin > microseconds{0} ? ", offset " + format_config_duration(w.origin) : std::string{};
+  if (v.schema->window == window_kind::calendar)
+    return "windows by " + v.schema->calendar + " of " + v.schema->timezone + offset;
+  auto slices = " in slices of " + format_config_duration(w.slice);
+  if (w.kind == window_kind::session)
+    return "sessions with gaps up to " + format_config_duration(w.gap) +
+           (w.cut > 0 ? ", cut at multiples of " + format_config_duration(w.slice * w.cut) + offset : "") +
+           slices;
+  if (w.kind == window_kind::global)
+    return "one row per key" + slices;
+  return "windows of " + format_config_duration(w.size) +
+         (w.slices > 1 ? " every " + format_config_duration(w.slide) : std::string{}) + offset + " in " +
+         std::to_string(w.slices) + (w.slices == 1 ? " slice" : " slices");
+}
+
+std::string describe_ends(const view_plan& v, microseconds out_of_order) {
+  const auto& w = v.window;
+  if (!v.schema->endless())
+    return "final " +
+           format_config_duration(w.lateness + out_of_order +
+                                  (w.kind == window_kind::session ? w.slice : microseconds{})) +
+           " after their end" + (w.kind == window_kind::session ? " at most" : "") + ", rows kept for " +
+           format_config_duration(v.schema->retain);
+  std::string out = "never final";
+  if (v.schema->retain > microseconds{0})
+    out += ", rows kept for " + format_config_duration(v.schema->retain) + " after the last event";
+  if (v.max_keys > 0)
+    out += ", of at most " + std::to_string(v.max_keys) + " keys";
+  return out;
+}
+
+} // namespace
+
 std::string describe(const plan& p, const std::filesystem::path& data) {
   std::string out;
   for (const auto& s : p.sources) {
@@ -30,14 +67,9 @@ std::string describe(const plan& p, const std::filesystem::path& data) {
                std::to_string(stream.steps.size()) + " steps, " + std::to_string(stream.fields.size()) +
                " fields\n";
     for (const auto& v : s.views) {
-      const auto& w = v.window;
-      out += "  view " + v.name + ": from " + s.streams[v.stream].name + ", windows of " +
-             format_config_duration(w.size) +
-             (w.slices > 1 ? " every " + format_config_duration(w.slide) : std::string{}) + " in " +
-             std::to_string(w.slices) + (w.slices == 1 ? " slice, " : " slices, ") +
-             std::to_string(v.layout->size()) + " bytes per key and slice, final " +
-             format_config_duration(w.lateness + s.out_of_order) + " after their end, rows kept for " +
-             format_config_duration(v.schema->retain) + '\n';
+      out += "  view " + v.name + ": from " + s.streams[v.stream].name + ", " + describe_windows(v) + ", " +
+             std::to_string(v.layout->size()) + " bytes per key and slice, " +
+             describe_ends(v, s.out_of_order) + '\n';
       for (const auto& rule : v.alerts)
         out +=
             "  alert " + rule.schema->name + ": " + rule.schema->severity + ", over " +

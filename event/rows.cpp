@@ -23,6 +23,14 @@ void append_changed(const view_snapshot& view, std::uint64_t since, changes& out
   }
 }
 
+// An endless row has none.
+void append_edge(std::string& out, event_time t) {
+  if (t == time_min || t == time_max)
+    out += "null";
+  else
+    out += '"' + format_rfc3339(t) + '"';
+}
+
 } // namespace
 
 std::string_view to_string(row_state s) noexcept {
@@ -40,11 +48,11 @@ std::string_view to_string(row_state s) noexcept {
 std::string to_json(const view_schema& view, const row& r) {
   std::string out;
   out.reserve(128 + 40 * r.columns.size());
-  out += R"({"window_start":")";
-  out += format_rfc3339(r.window_start);
-  out += R"(","window_end":")";
-  out += format_rfc3339(r.window_end);
-  out += R"(",)";
+  out += R"({"window_start":)";
+  append_edge(out, r.window_start);
+  out += R"(,"window_end":)";
+  append_edge(out, r.window_end);
+  out += ',';
   for (std::size_t i = 0; i < std::min(view.columns.size(), r.columns.size()); ++i) {
     append_json_string(out, view.columns[i].name);
     out += ':';

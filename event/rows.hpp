@@ -31,13 +31,22 @@ struct row {
 };
 using row_ptr = std::shared_ptr<const row>;
 
+/// What the windows of a view are. `global` and `latest` views have none: one row per key, see `endless`.
+enum class window_kind : std::uint8_t { sliced, calendar, session, global, latest };
+
 /// What a reader may know of a view before it sees rows.
 struct view_schema {
   std::string name;
   std::vector<field> columns; ///< by, select, scores
   std::size_t by = 0;         ///< how many of `columns` are the key
   std::size_t scores = 0;     ///< how many, at the end, are scores
-  microseconds size{}, slide{}, lateness{}, retain{};
+  window_kind window = window_kind::sliced;
+  microseconds size{}; ///< of a calendar about that; of sessions the gap; of endless rows 0
+  microseconds slide{}, offset{}, lateness{}, retain{};
+  std::string calendar, timezone; ///< `week`, `Europe/Berlin`
+
+  /// Rows have no window: it is from `time_min` to `time_max`, and null in JSON.
+  [[nodiscard]] bool endless() const noexcept { return window >= window_kind::global; }
 };
 
 /// The flat JSON object of a row: window_start, window_end, columns, state, revision. No line end.

@@ -6,8 +6,11 @@ namespace tidemill {
 namespace {
 
 void append_row_id(std::string& out, const view_schema& schema, const row& r) {
-  out += "{\"window_start\":\"" + format_rfc3339(r.window_start) + "\",\"window_end\":\"" +
-         format_rfc3339(r.window_end) + "\"";
+  if (schema.endless())
+    out += R"({"window_start":null,"window_end":null)";
+  else
+    out += "{\"window_start\":\"" + format_rfc3339(r.window_start) + "\",\"window_end\":\"" +
+           format_rfc3339(r.window_end) + "\"";
   for (std::size_t i = 0; i < schema.by && i < r.columns.size(); ++i) {
     out.push_back(',');
     append_json_string(out, schema.columns[i].name);

@@ -31,9 +31,9 @@ void append_csv_cell(std::string& out, const value& v) {
 }
 
 void append_csv_row(std::string& out, const row& r) {
-  append_csv_cell(out, value{to_timestamp(r.window_start)});
+  append_csv_cell(out, r.window_start == time_min ? value{} : value{to_timestamp(r.window_start)});
   out.push_back(',');
-  append_csv_cell(out, value{to_timestamp(r.window_end)});
+  append_csv_cell(out, r.window_end == time_max ? value{} : value{to_timestamp(r.window_end)});
   for (const auto& cell : r.columns) {
     out.push_back(',');
     append_csv_cell(out, cell);

@@ -70,7 +70,7 @@ std::vector<const published_row*> select_all(const view_snapshot& view, const ro
 /// The newest row of each key.
 std::vector<const published_row*> select_newest(const view_snapshot& view, const row_query& query) {
   std::vector<const published_row*> out;
-  const bool open_too = query.window == window_choice::open || view.schema->size <= microseconds{0};
+  const bool open_too = query.window == window_choice::open || view.schema->endless();
   std::unordered_set<std::string_view> seen;
   // Blocks lie in the order of window_end: from the back, the first window of a key is its newest.
   for (auto block = view.blocks.rbegin(); block != view.blocks.rend(); ++block) {
@@ -108,7 +108,8 @@ result<event_time> parse_time(std::string_view text) {
   }
   const auto time = parse_rfc3339(text);
   if (!time)
-    return error{errc::refused, "expected a time like 2015-05-17T10:05:03Z, or milliseconds since 1970"};
+    return error{errc::refused, "expected a time like 2015-05-17T10:05:03Z, or "
+                                "milliseconds since 1970"};
   return to_event_time(*time);
 }
 

@@ -40,7 +40,7 @@ inline constexpr std::size_t max_limit = 100'000;
 /// RFC 3339, or milliseconds since 1970. Errors: `refused`.
 [[nodiscard]] result<event_time> parse_time(std::string_view text);
 
-/// The rows of a snapshot that a query asks for, in its order. Views without windows (`size` 0) have no
+/// The rows of a snapshot that a query asks for, in its order. Endless views have no
 /// closed rows to wait for: there `newest` is `open`.
 [[nodiscard]] std::vector<const published_row*> select_rows(const view_snapshot& view,
                                                             const row_query& query);

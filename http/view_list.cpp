@@ -35,6 +35,22 @@ std::string quoted_duration(microseconds d) {
   return "\"" + format_config_duration(d) + "\"";
 }
 
+void append_window(std::string& out, const view_schema& schema) {
+  if (schema.endless()) {
+    out += "null";
+    return;
+  }
+  if (schema.window == window_kind::session)
+    out += "{\"session\":" + quoted_duration(schema.size);
+  else if (schema.window == window_kind::calendar)
+    out += "{\"calendar\":\"" + schema.calendar + "\",\"timezone\":\"" + schema.timezone + '"';
+  else
+    out += "{\"size\":" + quoted_duration(schema.size) + ",\"slide\":" + quoted_duration(schema.slide);
+  if (schema.offset > microseconds{0})
+    out += ",\"offset\":" + quoted_duration(schema.offset);
+  out += ",\"lateness\":" + quoted_duration(schema.lateness) + "}";
+}
+
 } // namespace
 
 void append_columns(std::string& out, const view_schema& schema) {
@@ -60,11 +76,7 @@ std::string describe_view(const served_view& view, event_time now) {
   out += ",\"scores\":";
   append_names(out, schema, schema.columns.size() - schema.scores, schema.columns.size());
   out += ",\"window\":";
-  if (schema.size > microseconds{0})
-    out += "{\"size\":" + quoted_duration(schema.size) + ",\"slide\":" + quoted_duration(schema.slide) +
-           ",\"lateness\":" + quoted_duration(schema.lateness) + "}";
-  else
-    out += "null";
+  append_window(out, schema);
   out += ",\"retain\":" + (schema.retain > microseconds{0} ? quoted_duration(schema.retain) : "null");
   out += ",\"epoch\":" + std::to_string(snapshot->epoch) + ",\"offset\":" + std::to_string(snapshot->offset);
   out += ",\"watermark\":";

@@ -12,10 +12,10 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) noexcept {
 } // namespace
 
 std::int64_t window_plan::slice_of(event_time t) const noexcept {
-  return floor_div(t.time_since_epoch().count(), slice.count());
+  return units ? units->unit_of(t) : floor_div((t.time_since_epoch() - origin).count(), slice.count());
 }
 
-// Windows are aligned to 1970: [k·slide, k·slide + size). Their last slice is (k·slide + size) / slice − 1.
+// Windows are [origin + k·slide, origin + k·slide + size). Their last slice is (k·slide + size) / slice − 1.
 bool window_plan::window_ends(std::int64_t s) const noexcept {
   return next_window_end(s) == s;
 }

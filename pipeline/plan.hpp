@@ -9,6 +9,7 @@
 #include "pipeline/meta.hpp"
 #include "pipeline/model/detector.hpp"
 #include "pipeline/step.hpp"
+#include "pipeline/window/calendar.hpp"
 
 #include <memory>
 #include <optional>
@@ -17,15 +18,26 @@
 
 namespace tidemill {
 
-/// Windows as runs of slices: slice s covers [s·length, (s+1)·length).
+/// What is counted together, in slices of event time.
+///
+/// Windows are runs of slices: slice s covers [origin + s·length, origin + (s+1)·length), or unit s of a
+/// calendar. Sessions are slices of a key whose events are at most `gap` apart, which is at least a slice.
 struct window_plan {
-  microseconds size{}, slide{}, lateness{}, slice{};
-  std::int64_t slices = 1; ///< a window is this many slices
-  std::int64_t step = 1;   ///< windows are this many slices apart
+  window_kind kind = window_kind::sliced;
+  microseconds size{}, slide{}, lateness{}, slice{}, origin{};
+  std::int64_t slices = 1;         ///< a window is this many slices
+  std::int64_t step = 1;           ///< windows are this many slices apart
+  std::optional<calendar> units{}; ///< each is a slice and a window
+  microseconds gap{};              ///< of sessions, and how long global rows wait for the next event
+  std::int64_t cut = 0;            ///< a session doesn't go on in a slice divisible by it; 0: it always may
 
   [[nodiscard]] std::int64_t slice_of(event_time t) const noexcept;
-  [[nodiscard]] event_time start_of(std::int64_t s) const noexcept { return event_time{slice * s}; }
-  [[nodiscard]] event_time end_of(std::int64_t s) const noexcept { return event_time{slice * (s + 1)}; }
+  [[nodiscard]] event_time start_of(std::int64_t s) const noexcept {
+    return units ? units->start_of(s) : event_time{origin + slice * s};
+  }
+  [[nodiscard]] event_time end_of(std::int64_t s) const noexcept { return start_of(s + 1); }
+  /// Where the window begins that ends with slice `s`.
+  [[nodiscard]] event_time window_start(std::int64_t s) const noexcept { return start_of(s - slices + 1); }
   /// The last slice whose end lies at or before `t`.
   [[nodiscard]] std::int64_t last_ended(event_time t) const noexcept { return slice_of(t) - 1; }
   /// Whether a window ends with slice `s`.
@@ -73,6 +85,9 @@ struct view_plan {
   std::vector<score_plan> scores;
   std::vector<alert_plan> alerts;
   window_plan window;
+  std::optional<std::size_t> span;        ///< the part of `layout` that holds the events' times, if any
+  std::size_t max_keys = 0;               ///< of a global view: more are not kept; 0: all are
+  std::optional<cel::expression> removes; ///< of a latest view: the event deletes its key's row
   std::optional<microseconds> emit_every; ///< nothing: rows appear when windows close
   std::shared_ptr<const view_schema> schema;
   std::string state_id; ///< hash of all that affects its panes

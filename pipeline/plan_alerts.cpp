@@ -57,11 +57,16 @@ void plan_compiler::read_alert(const alert_definition& a) {
     if (other->second != "view") // else its own fault has been told
       fault(a.settings.where("from"), path + ".from",
             "an alert watches the rows of a view, \"" + from + "\" is a " + other->second,
-            "make a view of it, as in {by: [key], window: {size: 1m}, select: {n: 'count()'}}");
+            "make a view of it, as in {by: [key], window: {size: 1m}, select: "
+            "{n: 'count()'}}");
     return;
   }
   alert_plan out;
   auto names = row_environment(*view->schema);
+  if (view->window.kind != window_kind::sliced && view->window.kind != window_kind::calendar)
+    return fault(a.settings.where("from"), path + ".from",
+                 "an alert watches windows that follow each other, those of \"" + from + "\" don't",
+                 "give it a view with a size or a calendar");
   auto compile = [&](const char* setting, kind wanted) -> std::optional<cel::expression> {
     std::vector<cel::fault> faults;
     text_at text{a.settings.text(setting), a.settings.where(setting)};

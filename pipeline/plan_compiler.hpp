@@ -32,6 +32,8 @@ private:
   void read_stream(const stream_definition& s, place parent);
   void read_view(const view_definition& v);
   void read_window(const view_definition& v, view_plan& out);
+  void read_slices(const view_definition& v, window_plan& window);
+  void read_global(const view_definition& v, view_plan& out);
   void read_select(const view_definition& v, const step_scope& scope, view_plan& out);
   /// Names that rows have beside the columns of a view.
   [[nodiscard]] static bool is_reserved(const std::string& column);

@@ -1,6 +1,7 @@
 // Columns of a view: aggregates and what is computed around them.
 #include "pipeline/aggregates/catalogue.hpp"
 #include "pipeline/plan_compiler.hpp"
+#include "pipeline/window/event_span.hpp"
 
 #include <algorithm>
 
@@ -38,6 +39,13 @@ public:
       out_.reads.push_back(reads);
     }
     results_.push_back({part, std::move(how)});
+  }
+
+  /// The times of events, for the view itself.
+  void add_span() {
+    out_.span = parts_.size();
+    parts_.push_back(make_span());
+    out_.reads.emplace_back();
   }
 
   layout_ptr layout() {
@@ -98,8 +106,13 @@ void plan_compiler::read_select(const view_definition& v, const step_scope& scop
     auto made = make(call);
     if (!made)
       return;
+    if (out.window.kind == window_kind::global && call.function == "rate")
+      fault(v.settings.where("select"), path.substr(0, path.size() - 1),
+            "rate() needs windows of a length, a global view has none", "use count() or sum(x)");
     states.add(call, std::move(*made));
   }
+  if (out.window.kind == window_kind::session || out.window.kind == window_kind::global)
+    states.add_span();
   out.layout = states.layout();
 }
 

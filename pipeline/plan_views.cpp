@@ -81,6 +81,15 @@ void plan_compiler::read_view(const view_definition& v) {
   text += "\nwhere " + v.settings.text("where");
   text += "\nwindow " + std::to_string(out.window.slice.count()) + ' ' +
           std::to_string(out.window.lateness.count());
+  if (out.window.origin > microseconds{0})
+    text += " offset " + std::to_string(out.window.origin.count());
+  if (out.window.gap > microseconds{0})
+    text += " gap " + std::to_string(out.window.gap.count()) + ' ' + std::to_string(out.window.cut);
+  if (out.max_keys > 0)
+    text += " keys " + std::to_string(out.max_keys);
+  if (out.window.units)
+    text += " calendar " + v.settings.section("window").text("calendar") + ' ' +
+            v.settings.section("window").text("timezone");
   for (std::size_t i = 0; i < out.layout->parts(); ++i) {
     const auto& reads = out.reads[i];
     text += "\nagg " + std::string{out.layout->part(i).name()} + ' ' +
@@ -100,9 +109,65 @@ void plan_compiler::read_view(const view_definition& v) {
 void plan_compiler::read_window(const view_definition& v, view_plan& out) {
   const auto& w = v.settings.section("window");
   auto& window = out.window;
+  window.lateness = w.time("lateness");
+  window.origin = w.time("offset");
+  auto path = "views." + v.name.text;
+  auto global = v.settings.text("window") == "global";
+  if (v.settings.has("max_keys") && !global)
+    fault(v.settings.where("max_keys"), path + ".max_keys", "max_keys goes with window: global",
+          "remove it: windows end, and retain says how long rows are kept");
+  if (v.settings.has("score") && (global || w.has("session")))
+    fault(v.settings.where("score"), path + ".score",
+          "a score watches windows that follow each other, those of this view "
+          "don't",
+          "give it a view with a size or a calendar");
+  if (global) {
+    read_global(v, out);
+  } else if (w.has("session")) {
+    window.kind = window_kind::session;
+    window.size = window.slide = window.gap = w.time("session");
+    // Not longer than the gap: see `session_view`. Shorter: rows are final sooner.
+    constexpr auto per_gap = 4;
+    window.slice = window.gap % per_gap == microseconds{0} ? window.gap / per_gap : window.gap;
+    window.cut = w.time("max") / std::max(window.slice, microseconds{1});
+  } else if (auto unit = find_calendar_unit(w.text("calendar"))) {
+    window.kind = window_kind::calendar;
+    auto zone = find_time_zone(w.text("timezone", "UTC"));
+    if (!zone)
+      fault(w.where("timezone"), path + ".window.timezone", zone.error().text());
+    window.units.emplace(*unit, window.origin, zone ? *zone : nullptr);
+    window.size = window.slide = window.slice = usual_length(*unit);
+  } else {
+    read_slices(v, window);
+  }
+  if (const auto* emit = v.settings.find("emit"))
+    if (std::holds_alternative<std::shared_ptr<const options>>(emit->data))
+      out.emit_every = v.settings.section("emit").time("every");
+}
+
+void plan_compiler::read_global(const view_definition& v, view_plan& out) {
+  auto path = "views." + v.name.text;
+  auto& window = out.window;
+  window.kind = window_kind::global;
+  auto keys = v.settings.integer("max_keys");
+  if (!v.settings.has("retain") && !v.settings.has("max_keys"))
+    fault(v.settings.where("window"), path + ".window", "a global view keeps every key for ever",
+          "say what may go: retain: 30d, max_keys: 100000, or both");
+  if (v.settings.has("max_keys") && keys < 1)
+    fault(v.settings.where("max_keys"), path + ".max_keys", "max_keys must be at least 1");
+  auto retain = v.settings.time("retain");
+  if (v.settings.has("retain") && retain <= microseconds{0})
+    fault(v.settings.where("retain"), path + ".retain", "retain must be longer than zero");
+  out.max_keys = static_cast<std::size_t>(std::max<std::int64_t>(keys, 0));
+  constexpr microseconds most = std::chrono::minutes{1};
+  window.gap = retain > microseconds{0} ? retain : time_max.time_since_epoch();
+  window.slice = std::clamp(window.gap / 4, microseconds{1}, most);
+}
+
+void plan_compiler::read_slices(const view_definition& v, window_plan& window) {
+  const auto& w = v.settings.section("window");
   window.size = w.time("size");
   window.slide = w.has("slide") ? w.time("slide") : window.size;
-  window.lateness = w.time("lateness");
   if (window.size <= microseconds{0} || window.slide <= microseconds{0})
     return; // config has said so
   window.slice = microseconds{std::gcd(window.size.count(), window.slide.count())};
@@ -113,9 +178,6 @@ void plan_compiler::read_window(const view_definition& v, view_plan& out) {
           "a window would be " + std::to_string(window.slices) + " slices of " +
               format_config_duration(window.slice) + ", more than " + std::to_string(most_slices),
           "choose a slide that divides the size, or a longer one");
-  if (const auto* emit = v.settings.find("emit"))
-    if (std::holds_alternative<std::shared_ptr<const options>>(emit->data))
-      out.emit_every = v.settings.section("emit").time("every");
 }
 
 void plan_compiler::finish_schema(const view_definition& v, const step_scope& scope, view_plan& out) {
@@ -131,9 +193,17 @@ void plan_compiler::finish_schema(const view_definition& v, const step_scope& sc
   made->size = out.window.size;
   made->slide = out.window.slide;
   made->lateness = out.window.lateness;
+  made->offset = out.window.origin;
+  if (out.window.units) {
+    made->calendar = v.settings.section("window").text("calendar");
+    made->timezone = v.settings.section("window").text("timezone", "UTC");
+  }
   made->retain = v.settings.has("retain")
                      ? v.settings.time("retain")
                      : std::max<microseconds>(100 * out.window.size, std::chrono::hours{1});
+  made->window = out.window.kind;
+  if (made->endless())
+    made->retain = v.settings.time("retain");
   out.schema = std::move(made);
 }
 
@@ -287,6 +357,12 @@ void plan_compiler::read_sink(const component& c) {
     sink.feed = c.type == "redis" || (c.type == "kafka" && c.settings.text("mode") != "append")
                     ? sink_feed::changes
                     : sink_feed::sealed_rows;
+  if (sink.feed == sink_feed::sealed_rows)
+    for (const auto& source : out_->sources)
+      for (const auto& view : source.views)
+        if (view.name == sink.views.front() && view.schema->endless())
+          complain("from", "this sink takes final rows, those of \"" + view.name + "\" never are",
+                   "use redis, or kafka with mode: changelog");
   out_->sinks.push_back(std::move(sink));
 }
 

@@ -45,6 +45,10 @@ struct shard {
 
 using row_place = std::tuple<event_time, event_time, std::string>;
 
+row_place place_of(const row& r) {
+  return {r.window_end, r.window_start, r.key};
+}
+
 struct running_source {
   std::vector<worker> workers;
   std::vector<shard> shards;
@@ -184,11 +188,12 @@ struct test_driver::impl {
 
   void put(std::size_t s, std::size_t v, const row_ptr& r) {
     auto& rows = sources[s].rows[v];
-    auto& known = rows[{r->window_end, r->window_start, r->key}];
+    auto& known = rows[place_of(*r)];
     if (known && known->state == row_state::sealed && *known != *r)
       throw std::logic_error{"a sealed row of " + plan_of(s).views[v].name + " changed"};
     known = r;
-    if (r->state != row_state::open)
+    auto kind = plan_of(s).views[v].window.kind;
+    if (r->state != row_state::open || (kind != window_kind::sliced && kind != window_kind::calendar))
       return;
     // Which of a key's open windows were shown before the newest one depends on when somebody looked.
     auto newest = r->window_end;
@@ -200,6 +205,15 @@ struct test_driver::impl {
         newest = std::max(newest, other.second->window_end);
     std::erase_if(rows,
                   [&](const auto& other) { return open_of_key(other) && other.second->window_end < newest; });
+  }
+
+  void remove(std::size_t s, std::size_t v, const row& r) {
+    auto known = sources[s].rows[v].find(place_of(r));
+    if (known == sources[s].rows[v].end())
+      return;
+    if (known->second->state == row_state::sealed)
+      throw std::logic_error{"a sealed row of " + plan_of(s).views[v].name + " was removed"};
+    sources[s].rows[v].erase(known);
   }
 
   /// Until nothing is on its way between partitions and views.
@@ -237,6 +251,10 @@ struct test_driver::impl {
     auto t = source.shards[v].state->tick(plan_of(s).views[v].emit_every.has_value());
     auto& log = source.shards[v].log;
     log.insert(log.end(), t.log.begin(), t.log.end());
+    if (t.whole)
+      source.rows[v].clear();
+    for (const auto& r : t.remove)
+      remove(s, v, *r);
     for (const auto& r : t.put)
       put(s, v, r);
     take_alerts(s, v, t.alerts);

@@ -1,10 +1,13 @@
 #include "pipeline/view.hpp"
 
 #include "pipeline/alert_watch.hpp"
+#include "pipeline/session_view.hpp"
+#include "pipeline/view_engine.hpp"
 #include "pipeline/view_state.hpp"
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <stdexcept>
 
 namespace tidemill {
@@ -21,55 +24,74 @@ struct told {
   std::vector<std::string> pieces;
 };
 
-} // namespace
+/// Tumbling, sliding and calendar windows.
+class sliced_view final : public view_engine {
+public:
+  sliced_view(const view_plan& plan, std::size_t partitions, std::uint64_t alert_epoch)
+      : what(plan), state(plan, partitions), rules(plan, alert_epoch) {}
 
-struct view::impl {
-  impl(std::shared_ptr<const plan> p, std::size_t source, std::size_t index, std::size_t partitions,
-       std::uint64_t incarnation, std::uint64_t alert_epoch)
-      : all(std::move(p)), what(all->sources[source].views[index]), id(incarnation), state(what, partitions),
-        alerts(what, alert_epoch), told_by(partitions) {}
+  void take(partition_id from, std::span<const std::string> pieces) override { apply(from, pieces); }
+  void publish(event_time at, const std::vector<offset>& have, bool open, view_tick& t) override {
+    now = at;
+    publish(have, open, t);
+  }
+  [[nodiscard]] status recover(std::string_view record) override {
+    if (record.starts_with(alert_book::record_mark))
+      return rules.recover(record);
+    return state.recover(record);
+  }
+  [[nodiscard]] std::vector<std::string> head() const override {
+    auto records = state.head();
+    for (auto& r : rules.head())
+      records.push_back(std::move(r));
+    return records;
+  }
+  [[nodiscard]] std::vector<std::pair<event_time, std::vector<row_ptr>>>
+  sealed_after(event_time after) const override {
+    return state.sealed_after(after);
+  }
+  [[nodiscard]] std::vector<row_ptr> rows() const override { return state.published_rows(); }
+  [[nodiscard]] std::vector<alert_snapshot_ptr> alerts() const override { return rules.snapshots(); }
+  [[nodiscard]] event_time trim(event_time keep) override { return state.trim(keep); }
+  [[nodiscard]] const std::vector<offset>& frontier() const noexcept override { return state.frontier; }
+  [[nodiscard]] std::int64_t sealed_through() const noexcept override { return state.sealed_through; }
+  [[nodiscard]] std::int64_t durable_through(partition_id) const noexcept override {
+    return state.durable_through;
+  }
+  [[nodiscard]] bool nothing_unsealed() const noexcept override { return state.nothing_unsealed(); }
 
-  std::shared_ptr<const plan> all;
+private:
   const view_plan& what;
-  std::uint64_t id;
   view_state state;
-  alert_watch alerts;
-  std::vector<told> told_by;
-  std::vector<partition_id> to_ack;
+  alert_watch rules;
+  event_time now = time_min;
   std::int64_t closed = nothing_sealed;
-  event_time keep_from = time_max;
   std::vector<std::pair<std::int64_t, key_state*>> dirty; // (slice, key) since the last tick
   // Keys since the last tick with open rows, each with its oldest slice that has changed.
   std::vector<std::pair<key_state*, std::int64_t>> dirty_open;
   bool first_open = true; // what the log has given back is shown, too
 
-  [[nodiscard]] bool recovering() const noexcept { return !std::ranges::all_of(told_by, &told::first); }
+  [[nodiscard]] event_time watermark() const noexcept { return now; }
 
-  [[nodiscard]] event_time watermark() const noexcept {
-    return std::ranges::min(told_by, {}, &told::watermark).watermark;
-  }
-
-  void apply(std::size_t p) {
-    auto& from = told_by[p];
+  void apply(partition_id p, std::span<const std::string> pieces) {
     std::vector<pane_image> some;
     std::vector<key_state*> keys;
     auto merge = [&] {
-      auto sound = state.replace(some, static_cast<partition_id>(p), keys);
+      auto sound = state.replace(some, p, keys);
       for (std::size_t i = 0; i < keys.size(); ++i)
         note_dirty(*keys[i], some[i].slice);
       some.clear();
       return sound;
     };
-    for (const auto& piece : from.pieces) {
+    for (const auto& piece : pieces) {
       auto sound = for_each_pane(piece, [&](const pane_image& pane) {
         if (pane.slice > state.sealed_through) // else a replay: what it says is final already
           some.push_back(pane);
         return some.size() < panes_at_once || merge();
       });
       if (!sound || !merge())
-        throw std::logic_error{"a flush of partition " + std::to_string(p) + " doesn't decode"};
+        throw std::logic_error{"a flush of partition " + std::to_string(to_index(p)) + " doesn't decode"};
     }
-    from.pieces.clear();
   }
 
   void note_dirty(key_state& key, std::int64_t slice) {
@@ -143,17 +165,14 @@ struct view::impl {
     dirty_open.clear();
   }
 
-  void publish(bool open, view_tick& t) {
+  void publish(const std::vector<offset>& have, bool open, view_tick& t) {
     seal(t);
     close(t);
     dirty.clear();
-    alerts.look_at(state, closed, watermark() == time_max, t);
+    rules.look_at(state, closed, watermark() == time_max, t);
     if (open)
       emit_open(t);
-    std::vector<offset> frontier;
-    for (const auto& p : told_by)
-      frontier.push_back(p.have.value_or(0));
-    if (state.advance_frontier(frontier))
+    if (state.advance_frontier(have))
       t.log.push_back(state.frontier_record());
     state.forget_unused([&](key_state* key) {
       if (key->dirty_at == key_state::not_dirty)
@@ -165,6 +184,43 @@ struct view::impl {
   }
 };
 
+} // namespace
+
+std::unique_ptr<view_engine> make_view_engine(const view_plan& what, std::size_t partitions,
+                                              std::uint64_t alert_epoch) {
+  if (what.window.kind == window_kind::session || what.window.kind == window_kind::global)
+    return std::make_unique<session_view>(what, partitions);
+  return std::make_unique<sliced_view>(what, partitions, alert_epoch);
+}
+
+struct view::impl {
+  impl(std::shared_ptr<const plan> p, std::size_t source, std::size_t index, std::size_t partitions,
+       std::uint64_t incarnation, std::uint64_t alert_epoch)
+      : all(std::move(p)), id(incarnation),
+        engine(make_view_engine(all->sources[source].views[index], partitions, alert_epoch)),
+        told_by(partitions) {}
+
+  std::shared_ptr<const plan> all;
+  std::uint64_t id;
+  std::unique_ptr<view_engine> engine;
+  std::vector<told> told_by;
+  std::vector<partition_id> to_ack;
+  event_time keep_from = time_max;
+
+  [[nodiscard]] bool recovering() const noexcept { return !std::ranges::all_of(told_by, &told::first); }
+
+  [[nodiscard]] event_time watermark() const noexcept {
+    return std::ranges::min(told_by, {}, &told::watermark).watermark;
+  }
+
+  void publish(bool open, view_tick& t) {
+    std::vector<offset> have;
+    for (const auto& p : told_by)
+      have.push_back(p.have.value_or(0));
+    engine->publish(watermark(), have, open, t);
+  }
+};
+
 view::view(std::shared_ptr<const plan> all, std::size_t source, std::size_t index, std::size_t partitions,
            std::uint64_t incarnation, std::uint64_t alert_epoch)
     : impl_(std::make_unique<impl>(std::move(all), source, index, partitions, incarnation, alert_epoch)) {}
@@ -172,28 +228,23 @@ view::view(std::shared_ptr<const plan> all, std::size_t source, std::size_t inde
 view::~view() = default;
 
 status view::recover(std::string_view record) {
-  if (record.starts_with(alert_book::record_mark))
-    return impl_->alerts.recover(record);
-  return impl_->state.recover(record);
+  return impl_->engine->recover(record);
 }
 
 std::vector<std::string> view::head() const {
-  auto records = impl_->state.head();
-  for (auto& r : impl_->alerts.head())
-    records.push_back(std::move(r));
-  return records;
+  return impl_->engine->head();
 }
 
 std::vector<std::pair<event_time, std::vector<row_ptr>>> view::sealed_after(event_time after) const {
-  return impl_->state.sealed_after(after);
+  return impl_->engine->sealed_after(after);
 }
 
 std::vector<row_ptr> view::rows() const {
-  return impl_->state.published_rows();
+  return impl_->engine->rows();
 }
 
 std::vector<alert_snapshot_ptr> view::alerts() const {
-  return impl_->alerts.snapshots();
+  return impl_->engine->alerts();
 }
 
 link_hello view::open(partition_id p, std::uint64_t worker) {
@@ -201,7 +252,8 @@ link_hello view::open(partition_id p, std::uint64_t worker) {
   from.link = link_id{worker, impl_->id};
   from.pieces.clear();
   std::erase(impl_->to_ack, p);
-  return {*from.link, from.have, impl_->state.frontier.at(to_index(p)), impl_->state.durable_through};
+  return {*from.link, from.have, impl_->engine->frontier().at(to_index(p)),
+          impl_->engine->durable_through(p)};
 }
 
 bool view::receive(const link_flush& piece) {
@@ -211,7 +263,8 @@ bool view::receive(const link_flush& piece) {
   from.pieces.push_back(piece.panes);
   if (!piece.last)
     return false;
-  impl_->apply(to_index(piece.partition));
+  impl_->engine->take(piece.partition, from.pieces);
+  from.pieces.clear();
   from.have = piece.upto;
   from.watermark = std::max(from.watermark, piece.watermark);
   from.first = true;
@@ -225,10 +278,10 @@ view_tick view::tick(bool open) {
   if (!t.recovering)
     impl_->publish(open, t);
   t.watermark = impl_->watermark();
-  t.prefix = impl_->state.frontier;
-  t.trim = impl_->state.trim(impl_->keep_from);
+  t.prefix = impl_->engine->frontier();
+  t.trim = impl_->engine->trim(impl_->keep_from);
   for (auto p : impl_->to_ack)
-    t.acks.emplace_back(p, link_ack{*impl_->told_by[to_index(p)].link, impl_->state.durable_through});
+    t.acks.emplace_back(p, link_ack{*impl_->told_by[to_index(p)].link, impl_->engine->durable_through(p)});
   impl_->to_ack.clear();
   return t;
 }
@@ -246,7 +299,7 @@ event_time view::watermark(partition_id p) const noexcept {
 }
 
 std::int64_t view::sealed_through() const noexcept {
-  return impl_->state.sealed_through;
+  return impl_->engine->sealed_through();
 }
 
 bool view::recovering() const noexcept {
@@ -254,7 +307,7 @@ bool view::recovering() const noexcept {
 }
 
 bool view::finished() const noexcept {
-  return !recovering() && watermark() == time_max && impl_->state.nothing_unsealed();
+  return !recovering() && watermark() == time_max && impl_->engine->nothing_unsealed();
 }
 
 } // namespace tidemill

@@ -44,7 +44,7 @@ void view_state::write_row(byte_writer& out, const row& r) const {
 std::shared_ptr<row> view_state::read_row(byte_reader& in, std::int64_t e) const {
   auto r = std::make_shared<row>();
   r->window_end = what_.window.end_of(e);
-  r->window_start = r->window_end - what_.window.size;
+  r->window_start = what_.window.window_start(e);
   r->key = std::string{in.text()};
   r->state = row_state::sealed;
   r->revision = static_cast<std::uint32_t>(in.varint());

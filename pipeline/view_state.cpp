@@ -127,7 +127,7 @@ std::shared_ptr<row> view_state::make_row(const key_state& k, std::int64_t e, ro
                                           const accumulator& total, std::uint32_t revision) {
   auto r = std::make_shared<row>();
   r->window_end = what_.window.end_of(e);
-  r->window_start = r->window_end - what_.window.size;
+  r->window_start = what_.window.window_start(e);
   r->key = k.key;
   r->state = state;
   r->revision = revision;

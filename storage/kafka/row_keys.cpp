@@ -29,6 +29,8 @@ std::string key_json(const view_schema& view, const row& r) {
 }
 
 std::string identity_json(const view_schema& view, const row& r) {
+  if (view.endless())
+    return key_json(view, r);
   std::string out = R"({"window_start":")" + format_rfc3339(r.window_start) + R"(","window_end":")" +
                     format_rfc3339(r.window_end) + '"';
   append_by(out, view, r);

@@ -24,7 +24,9 @@ std::shared_ptr<const std::string> json_of(const view_schema& view, const publis
 
 /// Sets the writes of `keys` (encoded key → write) to the newest row that the snapshot has, or to none.
 void show_newest_left(const view_snapshot& view, std::unordered_map<std::string_view, key_write*> keys) {
-  for (auto block = view.blocks.rbegin(); block != view.blocks.rend() && !keys.empty(); ++block)
+  auto may_be_left = !view.schema->endless(); // else a key has one row at most
+  for (auto block = view.blocks.rbegin(); may_be_left && block != view.blocks.rend() && !keys.empty();
+       ++block)
     for (auto r = (*block)->rows.rbegin(); r != (*block)->rows.rend() && !keys.empty(); ++r) {
       auto found = r->removed ? keys.end() : keys.find(r->data->key);
       if (found == keys.end())

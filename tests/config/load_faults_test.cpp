@@ -11,7 +11,9 @@ TEST_CASE("unknown keys are answered with the nearest name, or the word of anoth
   CHECK(faults(head + "views: {v: {from: g, retian: 1h, window: {size: 1m}, select: {n: count()}}}") ==
         "3:22: error: views.v: unknown key \"retian\" (did you mean \"retain\"?)\n");
   CHECK(faults(head + "views: {v: {from: g, window: {size: 1m, type: x}, select: {n: count()}}}") ==
-        "3:41: error: views.v.window: unknown key \"type\" (known: size, slide, lateness)\n");
+        "3:41: error: views.v.window: unknown key \"type\" (known: size, slide, calendar, session, max, "
+        "timezone, "
+        "offset, lateness)\n");
   CHECK(faults(head + "outputs: {}") == "3:1: error: unknown key \"outputs\" (did you mean \"sinks\"?)\n");
   CHECK(faults(head + "engine: {checkpoint_interval: 5s}") ==
         "3:10: error: engine: unknown key \"checkpoint_interval\" (did you mean \"checkpoint\"?)\n");
@@ -29,7 +31,8 @@ TEST_CASE("missing keys are found at the component's name") {
         "1:1: error: missing key \"sources\" (without a source nothing happens)\n");
   CHECK(faults(head + "streams:\n  s: {}\nviews:\n  v: {from: g}\n") ==
         "4:3: error: streams.s: missing key \"from\" (from: a source or another stream)\n"
-        "6:3: error: views.v: missing key \"window\" (window: The windows.)\n"
+        "6:3: error: views.v: missing key \"window\" (window: The windows; `global`: none, one row per key "
+        "over all events.)\n"
         "6:3: error: views.v: missing key \"select\" (select: The columns: CEL over aggregates such as "
         "count(), sum(x), quantile(x, 0.99).)\n");
   CHECK(faults("pipeline: p\nsources:\n  a: {path: x}\n") ==
@@ -120,9 +123,8 @@ TEST_CASE("sections, streams and steps must have their form") {
       "8:9: error: streams.s.steps[0]: a step has one key, and \"filter\" stands here already (write \"- \" "
       "before \"set\")\n");
   CHECK(faults(head + "views: {v: {from: g, window: 5m, select: {n: count()}}}") ==
-        "3:30: error: views.v.window: expected settings, found \"5m\" (write it like {size: 1m, slide: 5s, "
-        "lateness: "
-        "10s})\n");
+        "3:30: error: views.v.window: expected global or settings such as {size: 1m, "
+        "slide: 5s, lateness: 10s}, found \"5m\"\n");
   CHECK(faults(head + "views: {v: {from: g, window: {size: 1m}, emit: clos, select: {}}}") ==
         "3:48: error: views.v.emit: expected close or settings such as {every: 1s}, found \"clos\" (did you "
         "mean "
@@ -137,6 +139,31 @@ TEST_CASE("rules between settings run where the settings are sound") {
         "3:48: error: views.v.window.slide: slide is longer than size: events between windows would be lost "
         "(use a "
         "slide of at most size)\n");
+  auto window = [](const std::string& w) {
+    return faults(head + "views: {v: {from: g, window: " + w + ", select: {n: count()}}}");
+  };
+  CHECK_THAT(window("{lateness: 1m}"),
+             Catch::Contains("views.v.window: which windows? (write one of {size: 1m}"));
+  CHECK_THAT(window("{size: 1m, calendar: day}"),
+             Catch::Contains("size, calendar and session exclude each other"));
+  CHECK_THAT(window("{calendar: day, slide: 1h}"), Catch::Contains("slide goes with size"));
+  CHECK_THAT(window("{calendar: fortnight}"), Catch::Contains("expected day, week, month, quarter or year"));
+  CHECK_THAT(window("{calendar: day, offset: 1d}"), Catch::Contains("offset must be shorter than 1d"));
+  CHECK_THAT(window("{calendar: year, offset: 30d}"), Catch::Contains("offset must be shorter than 28d"));
+  CHECK_THAT(window("{size: 1d, timezone: Europe/Berlin}"),
+             Catch::Contains("timezone goes with calendar") &&
+                 Catch::Contains("write {calendar: day, timezone: Europe/Berlin}"));
+  CHECK_THAT(window("{size: 10s, slide: 2s, offset: 2s}"),
+             Catch::Contains("offset must be shorter than slide"));
+  CHECK_THAT(window("{session: 30m, slide: 1m}"), Catch::Contains("slide doesn't go with session"));
+  CHECK_THAT(window("{session: 0s}"), Catch::Contains("the gap must be longer than zero"));
+  CHECK_THAT(window("{session: 30m, max: 45m}"),
+             Catch::Contains("max must be a multiple of the gap (with a gap of 30m take 1h)"));
+  CHECK_THAT(window("{session: 30m, offset: 6h}"), Catch::Contains("must be shorter than max"));
+  CHECK_THAT(window("{size: 1m, max: 1d}"), Catch::Contains("max goes with session"));
+  CHECK(window("{session: 30m, max: 1d, offset: 6h, lateness: 1h}").empty());
+  CHECK(window("{size: 1d, offset: 6h}").empty());
+  CHECK(window("{calendar: week, offset: 6d, timezone: +02:00}").empty());
   CHECK_THAT(faults(head + "serve: {http: nowhere}"),
              Catch::Contains("3:15: error: serve.http: \"nowhere\" is"));
 }

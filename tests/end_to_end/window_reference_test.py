@@ -9,6 +9,8 @@ import support
 
 NEVER, FOREVER = -(10**12), 10**12
 ENTRIES = 8  # tests in one file
+SESSIONS = [(8, 0, 0, False), (8, 0, 6, True), (4, 16, 0, True), (8, 24, 30, False)]  # gap, max, lateness, as above
+RETAIN = 40  # of the global view, in slices of 10 s
 VIEWS = [  # size, slide, lateness, whether open rows show
     (10, 10, 0, False), (10, 10, 7, True), (10, 5, 0, False), (10, 5, 5, True),
     (12, 3, 0, True), (10, 4, 3, False), (10, 4, 0, True), (9, 6, 4, True),
@@ -24,10 +26,8 @@ class Record:
         self.partition, self.offset, self.ts, self.key, self.n = partition, offset, ts, key, n
 
 
-def judged(view, partitions, out_of_order, records):
+def judged(slice_, lateness, partitions, out_of_order, records):
     """Records with the watermark of their partition before them, late ones, and the watermarks after all."""
-    size, slide, lateness, _ = view
-    slice_ = math.gcd(size, slide)
     watermarks = [NEVER] * partitions
     accepted, late = [], []
     for r in records:
@@ -52,7 +52,7 @@ def row(start, size, key, events, state):
 
 def expected(view, partitions, out_of_order, records, ended):
     size, slide, lateness, shows_open = view
-    accepted, late, watermarks = judged(view, partitions, out_of_order, records)
+    accepted, late, watermarks = judged(math.gcd(size, slide), lateness, partitions, out_of_order, records)
     now = FOREVER if ended else min(watermarks)
     rows = []
     for key in sorted({r.key for r, _ in accepted}):
@@ -70,10 +70,66 @@ def expected(view, partitions, out_of_order, records, ended):
     return rows, late
 
 
+def sessions(events, gap, most):
+    """Runs of one key's events, in the order of time."""
+    runs = []
+    for r, before in sorted(events, key=lambda e: e[0].ts):
+        last = runs[-1][-1][0].ts if runs else None
+        if runs and r.ts - last <= gap and (not most or r.ts // most == last // most):
+            runs[-1].append((r, before))
+        else:
+            runs.append([(r, before)])
+    return runs
+
+
+def session_row(start, end, key, events, state, revision):
+    values = [r.n for r, _ in events]
+    return {
+        "window_start": None if start is None else iso(start), "window_end": None if end is None else iso(end), "k": key, "n": len(values),
+        "sum": sum(values), "least": min(values), "most": max(values), "state": state, "revision": revision,
+    }
+
+
+def expected_sessions(view, partitions, out_of_order, records, ended):
+    gap, most, lateness, shows_open = view
+    slice_ = gap // 4
+    accepted, late, watermarks = judged(slice_, lateness, partitions, out_of_order, records)
+    now = FOREVER if ended else min(watermarks)
+    rows = []
+    for key in sorted({r.key for r, _ in accepted}):
+        for run in sessions([e for e in accepted if e[0].key == key], gap, most):
+            end = run[-1][0].ts + gap
+            if most:
+                end = min(end, (run[-1][0].ts // most + 1) * most)
+            final = (end // slice_ + 1) * slice_ + lateness <= now
+            state = "sealed" if final else "closed" if end <= now else "open"
+            corrections = sum(before // slice_ - 1 >= end // slice_ for _, before in run)
+            if state != "open" or shows_open:
+                rows.append(session_row(run[0][0].ts, end, key, run, state, corrections))
+    return rows, late
+
+
+def expected_global(partitions, out_of_order, records, ended):
+    slice_ = RETAIN // 4
+    accepted, late, watermarks = judged(slice_, 0, partitions, out_of_order, records)
+    now = FOREVER if ended else min(watermarks)
+    if ended and accepted:  # the end of the input takes nothing away
+        now = (max(r.ts for r, _ in accepted) // slice_ + 1) * slice_
+    rows = []
+    for key in sorted({r.key for r, _ in accepted}):
+        run = sessions([e for e in accepted if e[0].key == key], RETAIN, 0)[-1]
+        if ((run[-1][0].ts + RETAIN) // slice_ + 1) * slice_ > now:
+            rows.append(session_row(None, None, key, run, "open", 0))
+    return rows, late
+
+
 def expectation(partitions, out_of_order, records, ended):
     rows, late = {}, {}
     for i, view in enumerate(VIEWS):
         rows[f"v{i}"], late[f"v{i}.late"] = expected(view, partitions, out_of_order, records, ended)
+    for i, view in enumerate(SESSIONS):
+        rows[f"s{i}"], late[f"s{i}.late"] = expected_sessions(view, partitions, out_of_order, records, ended)
+    rows["g"], late["g.late"] = expected_global(partitions, out_of_order, records, ended)
     return f"      - expect: {json.dumps({'rows': rows, 'events': late})}"
 
 
@@ -110,6 +166,12 @@ def pipeline(chance):
         emit = "emit: {every: 1s}, " if shows_open else ""
         lines.append(f"  v{i}: {{from: s, by: [k], window: {{size: {size}s, slide: {slide}s, lateness: {lateness}s}}, {emit}"
                      "select: {n: 'count()', sum: 'sum(n)', least: 'min(n)', most: 'max(n)'}, retain: 30d}")
+    select = "select: {n: 'count()', sum: 'sum(n)', least: 'min(n)', most: 'max(n)'}"
+    for i, (gap, most, lateness, shows_open) in enumerate(SESSIONS):
+        emit = "emit: {every: 1s}, " if shows_open else ""
+        cut = f"max: {most}s, " if most else ""
+        lines.append(f"  s{i}: {{from: s, by: [k], window: {{session: {gap}s, {cut}lateness: {lateness}s}}, {emit}{select}, retain: 30d}}")
+    lines.append(f"  g: {{from: s, by: [k], window: global, {select}, retain: {RETAIN}s}}")
     lines.append("tests:")
     for t in range(ENTRIES):
         lines += random_test(chance, f"t{t}", out_of_order)

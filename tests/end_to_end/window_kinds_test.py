@@ -1,0 +1,136 @@
+"""Sessions and views without windows through kill -9: HTTP, Redis and a file have the rows of a plain evaluation."""
+
+import random
+
+import support
+
+PIPELINE = """\
+pipeline: kinds
+sources:
+  posted:
+    type: http
+    partitions: 2
+    partition_by: place
+    schema: {{ts: timestamp, user: string, place: string, n: int}}
+    time: {{field: ts, out_of_order: 1m}}
+views:
+  visits:
+    from: posted
+    by: [user]
+    window: {{session: 20s}}
+    emit: {{every: 50ms}}
+    select: {{n: 'count()', sum: 'sum(n)'}}
+    retain: 30d
+  totals:
+    from: posted
+    by: [user]
+    window: global
+    select: {{n: 'count()', sum: 'sum(n)'}}
+    retain: 30d
+sinks:
+  served: {{type: redis, url: "redis://127.0.0.1:{port}", from: [visits, totals]}}
+  done: {{type: file, path: visits.ndjson, from: [visits]}}
+serve: {{http: "127.0.0.1:0"}}
+engine: {{checkpoint: 200ms, flush: 20ms}}
+"""
+
+BEGIN, GAP = 1767607200, 20
+USERS = ["ann", "bob", "cid", "dan"]
+
+
+class Kinds(support.Case):
+    def setUp(self):
+        super().setUp()
+        self.redis = support.RedisServer()
+        self.addCleanup(self.redis.kill)
+        self.redis.start()
+        self.p = self.pipeline(PIPELINE.format(port=self.redis.port), "kinds")
+        self.events = []
+
+    def begin(self):
+        self.p.start()
+        self.p.address()
+
+    def visit(self, chance, now, count):
+        """Events of the half minute before `now`, in both partitions."""
+        fresh = [(now - chance.randrange(30), chance.choice(USERS), place, chance.randrange(100))
+                 for place in ("north", "south", "east", "west") for _ in range(count)]
+        self.events += fresh
+        status, _ = self.p.post("posted", [{"ts": support.rfc3339(ts), "user": user, "place": place, "n": n}
+                                           for ts, user, place, n in fresh])
+        self.assertEqual(status, 202)
+
+    def expected(self):
+        """Sessions: {(user, start, end): (n, sum)}; totals: {user: (n, sum)}."""
+        sessions, totals = {}, {}
+        for user in USERS:
+            run = []
+            for ts, _, _, n in sorted(e for e in self.events if e[1] == user) + [(BEGIN * 2, user, "", 0)]:
+                if run and ts - run[-1][0] > GAP:
+                    key = user, support.rfc3339(run[0][0]), support.rfc3339(run[-1][0] + GAP)
+                    sessions[key] = len(run), sum(n for _, n in run)
+                    run = []
+                run.append((ts, n))
+            mine = [n for _, who, _, n in self.events if who == user]
+            totals[user] = len(mine), sum(mine)
+        return sessions, totals
+
+    def sessions_of(self, rows):
+        return {(r["user"], r["window_start"], r["window_end"]): (r["n"], r["sum"]) for r in rows}
+
+    def equal(self, what):
+        sessions, totals = self.expected()
+        newest = {user: max(k for k in sessions if k[0] == user) for user in USERS if totals[user][0]}
+        seen = [None]
+
+        def look():
+            rows = self.p.rows("visits", window="all")["rows"]
+            served = self.p.rows("totals")["rows"]
+            with support.Redis(self.redis.port) as redis:
+                current = list(redis.current("visits").values())
+                mirrored = list(redis.current("totals").values())
+            seen[0] = rows, served, current, mirrored
+            return (self.sessions_of(rows) == sessions and len(rows) == len(sessions)
+                    and {r["user"]: (r["n"], r["sum"]) for r in served} == totals
+                    and {r["user"]: (r["n"], r["sum"]) for r in mirrored} == totals
+                    and self.sessions_of(current) == {k: sessions[k] for k in newest.values()}
+                    and all(r["window_start"] is None and r["window_end"] is None for r in served + mirrored))
+        support.wait_for(lambda: f"{what}: {seen[0]} instead of {sessions}, {totals}", look, 30)
+
+    def test_rows_merge_and_move_and_survive_whatever_dies(self):
+        chance = random.Random(1)
+        self.begin()
+        now = BEGIN
+        for step in range(12):
+            now += chance.choice([5, 20, 45])
+            self.visit(chance, now, chance.randrange(1, 4))
+            if step % 3 == 2:
+                self.p.kill()
+                self.begin()
+            if step % 2:
+                self.equal(f"after step {step}")
+        # Two sessions of one user become one, which both partitions know a part of.
+        for ts, place in (now + 100, "north"), (now + 130, "south"), (now + 115, "north"):
+            self.events.append((ts, "ann", place, 1))
+            self.assertEqual(self.p.post("posted", [
+                {"ts": support.rfc3339(ts), "user": "ann", "place": place, "n": 1}])[0], 202)
+            self.equal(f"with ann at {ts - now}")
+        self.p.kill()
+        self.begin()
+        late = [{"ts": support.rfc3339(now + 500), "user": "bob", "place": place, "n": 1}
+                for place in ("north", "south", "east", "west")]
+        self.events += [(now + 500, "bob", e["place"], 1) for e in late]
+        self.assertEqual(self.p.post("posted", late)[0], 202)
+        self.equal("at last")
+        self.assertEqual(self.p.terminate(), 0, self.p.said())
+        sealed = support.ndjson(self.folder / "visits.ndjson")
+        sessions, _ = self.expected()
+        past = {k: v for k, v in sessions.items() if k[2] < support.rfc3339(now + 400)}
+        self.assertEqual(self.sessions_of(sealed), past)
+        self.assertEqual(len(sealed), len(past))
+        self.assertEqual({r["state"] for r in sealed}, {"sealed"})
+
+
+if __name__ == "__main__":
+    support.need_programs("redis-server")
+    support.main()
