@@ -99,17 +99,23 @@ std::vector<const row_ptr*> in_order(std::span<const row_ptr> rows, event_time t
   return out;
 }
 
-void append_blocks(std::vector<std::shared_ptr<const row_block>>& out, std::vector<published_row> rows) {
-  auto pieces = (rows.size() + publication::block_rows - 1) / publication::block_rows;
+/// Blocks of `count` rows; `next()` gives one after the other.
+template <class Next>
+void append_blocks(std::vector<std::shared_ptr<const row_block>>& out, std::size_t count, Next next) {
+  auto pieces = (count + publication::block_rows - 1) / publication::block_rows;
   for (std::size_t i = 0; i < pieces; ++i) {
     auto block = std::make_shared<row_block>();
-    auto from = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() * i / pieces);
-    auto to = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() * (i + 1) / pieces);
-    block->rows.assign(std::make_move_iterator(from), std::make_move_iterator(to));
-    for (const auto& r : block->rows)
+    block->rows.resize(count * (i + 1) / pieces - count * i / pieces);
+    for (auto& r : block->rows) {
+      r = next();
       block->changed = std::max(block->changed, r.changed);
+    }
     out.push_back(std::move(block));
   }
+}
+
+void append_blocks(std::vector<std::shared_ptr<const row_block>>& out, std::vector<published_row> rows) {
+  append_blocks(out, rows.size(), [at = rows.begin()]() mutable { return std::move(*at++); });
 }
 
 void trim(view_snapshot& next, event_time until) {
@@ -154,13 +160,20 @@ void publication::put_rows(view_snapshot& next, std::span<const row_ptr> rows) c
                          made_ahead ? std::make_shared<const std::string>(to_json(*next.schema, *r))
                                     : nullptr};
   };
+  // Rows behind all others make blocks of their own, unless they are few.
+  auto behind = order.begin();
+  if (!next.blocks.empty())
+    behind = std::ranges::upper_bound(order, *next.blocks.back()->rows.back().data, earlier,
+                                      [](const row_ptr* r) -> const row& { return **r; });
+  if (!next.blocks.empty() && static_cast<std::size_t>(order.end() - behind) < block_rows)
+    behind = order.end();
   std::vector<std::shared_ptr<const row_block>> blocks;
   auto r = order.begin();
   for (std::size_t b = 0; b < next.blocks.size(); ++b) {
     const auto& block = next.blocks[b];
     auto is_last = b + 1 == next.blocks.size();
     std::vector<published_row> fresh;
-    for (; r != order.end() && (is_last || earlier(***r, *next.blocks[b + 1]->rows.front().data)); ++r)
+    for (; r != behind && (is_last || earlier(***r, *next.blocks[b + 1]->rows.front().data)); ++r)
       if (const auto* old = find(*block, ***r); old == nullptr || old->removed || *old->data != ***r)
         fresh.push_back(publish(**r));
     if (fresh.empty())
@@ -168,10 +181,7 @@ void publication::put_rows(view_snapshot& next, std::span<const row_ptr> rows) c
     else
       append_blocks(blocks, merged(block->rows, std::move(fresh)));
   }
-  std::vector<published_row> fresh;
-  for (; r != order.end(); ++r) // only without any block
-    fresh.push_back(publish(**r));
-  append_blocks(blocks, std::move(fresh));
+  append_blocks(blocks, static_cast<std::size_t>(order.end() - behind), [&] { return publish(**behind++); });
   next.blocks = std::move(blocks);
 }
 
