@@ -71,7 +71,7 @@ void alert_watch::catch_up(alert_book& book, std::int64_t target, const window_r
     static const std::vector<row_ptr> none;
     const auto has_rows = next != rows.end() && next->first == e;
     const auto end = w.end_of(e);
-    book.look_at(end - w.size, end, has_rows ? next->second : none);
+    book.look_at(w.window_start(e), end, has_rows ? next->second : none);
     if (has_rows)
       ++next;
   }
@@ -85,7 +85,7 @@ void alert_watch::remember(alert_book& book, const view_state& state, const wind
       return shown->second;
     return state.sealed_rows(e);
   };
-  book.remember(book.through() - w.size, of(last), of(last - w.step));
+  book.remember(w.window_start(last), of(last), of(last - w.step));
 }
 
 status alert_watch::recover(std::string_view record) {
