@@ -161,7 +161,8 @@ bool json_shape::match_stretches(std::string_view text, std::string_view* found,
 bool json_shape::match(std::string_view text, std::vector<std::string_view>& found) {
   if (text.size() < json_window)
     return false;
-  found.resize(wanted_);
+  if (found.size() != wanted_)
+    found.resize(wanted_);
   bool high = false;
   if (!match_stretches(text, found.data(), high)) {
     if (!fit(text))
