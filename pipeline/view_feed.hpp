@@ -6,7 +6,9 @@
 #include "pipeline/panes.hpp"
 #include "pipeline/plan.hpp"
 
+#include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tidemill {
@@ -55,6 +57,11 @@ private:
   std::vector<offset> changed_;
   std::vector<std::byte*> states_, part_;
   std::string key_;
+  struct known_text {
+    std::string_view text;
+    std::uint32_t key = 0;
+  };
+  std::array<known_text, 256> known_texts_; // of this batch, by where they lie
 };
 
 } // namespace tidemill

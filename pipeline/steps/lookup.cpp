@@ -80,6 +80,7 @@ private:
   static constexpr std::size_t most_bytes = 16u << 20;
 
   struct key_hash {
+    using is_avalanching = void;
     std::size_t operator()(std::string_view key) const noexcept { return hash64(key); }
   };
   boost::unordered_flat_map<std::string_view, std::uint32_t, key_hash> numbers_;
