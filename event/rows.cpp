@@ -1,6 +1,9 @@
 #include "event/rows.hpp"
 
+#include "event/row_json.hpp"
+
 #include <algorithm>
+#include <charconv>
 
 namespace tidemill {
 namespace {
@@ -48,23 +51,39 @@ std::string_view to_string(row_state s) noexcept {
 std::string to_json(const view_schema& view, const row& r) {
   std::string out;
   out.reserve(128 + 40 * r.columns.size());
-  out += R"({"window_start":)";
-  append_edge(out, r.window_start);
-  out += R"(,"window_end":)";
-  append_edge(out, r.window_end);
-  out += ',';
-  for (std::size_t i = 0; i < std::min(view.columns.size(), r.columns.size()); ++i) {
-    append_json_string(out, view.columns[i].name);
-    out += ':';
-    append_json(out, r.columns[i]);
-    out += ',';
+  row_json{view}.append(out, r);
+  return out;
+}
+
+row_json::row_json(const view_schema& view) {
+  names_.reserve(view.columns.size());
+  for (const auto& c : view.columns) {
+    auto& name = names_.emplace_back(",");
+    append_json_string(name, c.name);
+    name += ':';
   }
-  out += R"("state":")";
+}
+
+void row_json::append(std::string& out, const row& r) {
+  if (times_.empty() || r.window_start != start_ || r.window_end != end_) {
+    start_ = r.window_start;
+    end_ = r.window_end;
+    times_ = R"({"window_start":)";
+    append_edge(times_, start_);
+    times_ += R"(,"window_end":)";
+    append_edge(times_, end_);
+  }
+  out += times_;
+  for (std::size_t i = 0; i < std::min(names_.size(), r.columns.size()); ++i) {
+    out += names_[i];
+    append_json(out, r.columns[i]);
+  }
+  out += R"(,"state":")";
   out += to_string(r.state);
   out += R"(","revision":)";
-  out += std::to_string(r.revision);
+  char digits[16];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, r.revision).ptr);
   out += '}';
-  return out;
 }
 
 changes changes_since(const view_snapshot& view, std::uint64_t epoch, std::uint64_t since) {

@@ -1,6 +1,9 @@
 #include "pipeline/publication.hpp"
 
+#include "event/row_json.hpp"
+
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 namespace tidemill {
@@ -154,11 +157,17 @@ publication::publication(std::shared_ptr<const view_schema> schema, std::uint64_
 
 void publication::put_rows(view_snapshot& next, std::span<const row_ptr> rows) const {
   auto order = in_order(rows, next.trimmed);
-  auto made_ahead = order.size() <= most_made_ahead;
+  std::optional<row_json> json;
+  if (order.size() <= most_made_ahead)
+    json.emplace(*next.schema);
   auto publish = [&](const row_ptr& r) {
-    return published_row{r, ++next.offset, false,
-                         made_ahead ? std::make_shared<const std::string>(to_json(*next.schema, *r))
-                                    : nullptr};
+    published_row p{r, ++next.offset, false, nullptr};
+    if (json) {
+      std::string text;
+      json->append(text, *r);
+      p.json = std::make_shared<const std::string>(std::move(text));
+    }
+    return p;
   };
   // Rows behind all others make blocks of their own, unless they are few.
   auto behind = order.begin();

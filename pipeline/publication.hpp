@@ -18,12 +18,12 @@ namespace tidemill {
 /// blocks.
 ///
 /// The JSON of rows is made ahead, once for all readers, unless a tick brings very many: a view that was read
-/// back, say. Then most of them are never looked at, and readers make what they need.
+/// back, or catches up. Then most of them are never looked at, and readers make what they need.
 class publication {
 public:
   static constexpr std::size_t block_rows = 256;
   static constexpr std::size_t least_gravestones = 16'384;
-  static constexpr std::size_t most_made_ahead = 20'000; ///< rows of a tick
+  static constexpr std::size_t most_made_ahead = 2'000; ///< rows of a tick
 
   publication(std::shared_ptr<const view_schema> schema, std::uint64_t epoch, std::size_t partitions);
 

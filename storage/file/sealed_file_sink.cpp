@@ -1,12 +1,15 @@
 #include "storage/file/sealed_file_sink.hpp"
 
 #include "event/bytes.hpp"
+#include "event/row_json.hpp"
 #include "storage/file/csv_text.hpp"
 
 #include <algorithm>
 
 namespace tidemill {
 namespace {
+
+constexpr std::size_t written_at_once = 256u << 10; // stays in a cache on its way to the kernel
 
 std::string csv_header(const view_schema& view) {
   std::string out = "window_start,window_end,";
@@ -51,30 +54,45 @@ result<event_time> sealed_file_sink::resume(const view_schema& view) {
   return last_;
 }
 
+/// Appends `text` and empties it. After an error the file is as long as `before`.
+status sealed_file_sink::put(std::string& text, std::uint64_t before) {
+  if (auto done = out_->append(text); !done) {
+    TIDEMILL_CHECK(out_->cut(before)); // the same rows come again
+    return done.error();
+  }
+  text.clear();
+  return {};
+}
+
 status sealed_file_sink::write(const view_schema& view, const sealed_windows& windows) {
   if (!out_)
     return error{errc::bug, "a sealed sink was used before resume"};
   auto last = last_;
+  auto before = out_->length();
   std::string text;
-  if (format_ == format::csv && out_->length() == 0)
+  if (format_ == format::csv && before == 0)
     text = csv_header(view);
+  row_json json{view};
   for (const auto& [window_end, rows] : windows) {
     if (window_end <= last)
       continue;
     last = window_end;
     for (const auto& r : rows) {
-      if (format_ == format::csv)
+      if (format_ == format::csv) {
         append_csv_row(text, view, *r);
-      else
-        (text += to_json(view, *r)) += '\n';
+      } else {
+        json.append(text, *r);
+        text += '\n';
+      }
+      if (text.size() >= written_at_once)
+        TIDEMILL_CHECK(put(text, before));
     }
   }
   if (last == last_)
     return {};
   std::string note;
   byte_writer{note}.svarint(last.time_since_epoch().count());
-  auto before = out_->length();
-  TIDEMILL_CHECK(out_->append(text));
+  TIDEMILL_CHECK(put(text, before));
   if (auto done = out_->commit(note); !done) {
     TIDEMILL_CHECK(out_->cut(before)); // the same rows come again
     return done.error();

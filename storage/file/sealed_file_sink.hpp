@@ -25,6 +25,8 @@ public:
   status write(const view_schema& view, const sealed_windows& windows) override;
 
 private:
+  status put(std::string& text, std::uint64_t before);
+
   std::filesystem::path path_;
   format format_;
   std::optional<output_file> out_; ///< from `resume` on, which knows the view

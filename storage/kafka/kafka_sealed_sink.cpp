@@ -1,6 +1,7 @@
 #include "storage/kafka/kafka_sealed_sink.hpp"
 
 #include "event/bytes.hpp"
+#include "event/row_json.hpp"
 #include "storage/kafka/kafka_producer.hpp"
 #include "storage/kafka/row_keys.hpp"
 
@@ -50,6 +51,8 @@ public:
     TIDEMILL_TRY(auto last, decode(producer_.stored(), view));
     std::size_t bytes = 0;
     auto written = false;
+    row_json text{view};
+    std::string json;
     for (const auto& [end, rows] : windows) {
       if (end <= last)
         continue;
@@ -59,7 +62,8 @@ public:
         bytes = 0;
       }
       for (const auto& r : rows) {
-        auto json = to_json(view, *r);
+        json.clear();
+        text.append(json, *r);
         bytes += json.size();
         std::optional<std::string> key;
         if (view.by > 0)

@@ -1,3 +1,4 @@
+#include "event/row_json.hpp"
 #include "event/rows.hpp"
 
 #include <catch2/catch.hpp>
@@ -121,6 +122,23 @@ TEST_CASE("a row is one flat JSON object") {
   CHECK(to_json(view, r) == R"({"window_start":"-infinity","window_end":"infinity",)"
                             R"("country":null,"p99":null,"state":"open","revision":3})");
   CHECK(to_string(row_state::sealed) == "sealed");
+}
+
+TEST_CASE("rows that are written together are the texts of each") {
+  view_schema view;
+  view.columns = {{"country \"x\"", kind::string, {}}, {"n", kind::integer, {}}};
+  row_json together{view};
+  std::string all, each;
+  for (int i = 0; i < 30; ++i) {
+    // Some share their window, some only one of its ends; one has a column less.
+    row r{at(60 * (i / 4)), at(60 * (i / 3)), "key", {"DE", i}, static_cast<row_state>(i % 3), 0};
+    r.revision = static_cast<std::uint32_t>(i) * 150'000'000;
+    if (i == 7)
+      r.columns.pop_back();
+    together.append(all, r);
+    each += to_json(view, r);
+  }
+  CHECK(all == each);
 }
 
 TEST_CASE("readers that ask at any time hold the rows of the view") {
