@@ -32,6 +32,8 @@ std::string describe_windows(const view_plan& v) {
            slices;
   if (w.kind == window_kind::global)
     return "one row per key" + slices;
+  if (w.kind == window_kind::latest)
+    return "the latest event of each key";
   return "windows of " + format_config_duration(w.size) +
          (w.slices > 1 ? " every " + format_config_duration(w.slide) : std::string{}) + offset + " in " +
          std::to_string(w.slices) + (w.slices == 1 ? " slice" : " slices");

@@ -108,8 +108,7 @@ result<event_time> parse_time(std::string_view text) {
   }
   const auto time = parse_rfc3339(text);
   if (!time)
-    return error{errc::refused, "expected a time like 2015-05-17T10:05:03Z, or "
-                                "milliseconds since 1970"};
+    return error{errc::refused, "expected a time like 2015-05-17T10:05:03Z, or milliseconds since 1970"};
   return to_event_time(*time);
 }
 

@@ -57,8 +57,7 @@ void plan_compiler::read_alert(const alert_definition& a) {
     if (other->second != "view") // else its own fault has been told
       fault(a.settings.where("from"), path + ".from",
             "an alert watches the rows of a view, \"" + from + "\" is a " + other->second,
-            "make a view of it, as in {by: [key], window: {size: 1m}, select: "
-            "{n: 'count()'}}");
+            "make a view of it, as in {by: [key], window: {size: 1m}, select: {n: 'count()'}}");
     return;
   }
   alert_plan out;

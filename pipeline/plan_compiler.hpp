@@ -35,6 +35,7 @@ private:
   void read_slices(const view_definition& v, window_plan& window);
   void read_global(const view_definition& v, view_plan& out);
   void read_select(const view_definition& v, const step_scope& scope, view_plan& out);
+  void read_cells(const view_definition& v, const step_scope& scope, view_plan& out);
   /// Names that rows have beside the columns of a view.
   [[nodiscard]] static bool is_reserved(const std::string& column);
   void read_scores(const view_definition& v, view_plan& out);

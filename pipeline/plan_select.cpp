@@ -1,7 +1,9 @@
 // Columns of a view: aggregates and what is computed around them.
 #include "pipeline/aggregates/catalogue.hpp"
 #include "pipeline/plan_compiler.hpp"
+#include "pipeline/steps/steps.hpp"
 #include "pipeline/window/event_span.hpp"
+#include "pipeline/window/latest_cell.hpp"
 
 #include <algorithm>
 
@@ -114,6 +116,48 @@ void plan_compiler::read_select(const view_definition& v, const step_scope& scop
   if (out.window.kind == window_kind::session || out.window.kind == window_kind::global)
     states.add_span();
   out.layout = states.layout();
+}
+
+/// Of a latest view: `select` is over fields.
+void plan_compiler::read_cells(const view_definition& v, const step_scope& scope, view_plan& out) {
+  auto path = "views." + v.name.text;
+  std::vector<aggregate_ptr> parts;
+  auto read = [&](const text_at& text, const std::string& at) {
+    auto e = compile_at(text, scope.environment(), at, faults_);
+    if (!e)
+      return e;
+    if (e->result().is(kind::optional) || e->result().is(kind::type)) {
+      fault(text.at, at, "a column can't be " + to_string(e->result()),
+            e->result().is(kind::optional) ? "end it with .orValue(…)" : "");
+      return decltype(e){};
+    }
+    out.reads.push_back({out.inputs.size(), {}});
+    out.inputs.push_back(*e);
+    parts.push_back(make_latest_cell(e->result()));
+    return e;
+  };
+  auto by = v.settings.texts("by");
+  for (const auto& [name, text] : v.settings.pairs("select")) {
+    if (auto e = read(text, path + ".select." + name.text))
+      out.columns.push_back(std::move(*e));
+    auto taken = std::ranges::any_of(by, [&](const text_at& k) { return k.text == name.text; });
+    if (taken || is_reserved(name.text))
+      fault(name.at, path + ".select." + name.text, "the name \"" + name.text + "\" is taken",
+            "choose another name");
+  }
+  if (v.settings.has("delete")) {
+    out.removes = read({v.settings.text("delete"), v.settings.where("delete")}, path + ".delete");
+    if (out.removes && !out.removes->result().is(kind::boolean))
+      fault(v.settings.where("delete"), path + ".delete",
+            "delete is a bool, this is " + to_string(out.removes->result()));
+  }
+  std::vector<accumulator_layout::reading> cells;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    cells.push_back({i, parts[i]});
+  out.span = parts.size();
+  parts.push_back(make_span());
+  out.reads.emplace_back();
+  out.layout = std::make_shared<const accumulator_layout>(std::move(parts), std::move(cells));
 }
 
 } // namespace tidemill

@@ -65,7 +65,10 @@ void plan_compiler::read_view(const view_definition& v) {
         scope.reads(slot);
   }
   read_window(v, out);
-  read_select(v, scope, out);
+  if (out.window.kind == window_kind::latest)
+    read_cells(v, scope, out);
+  else
+    read_select(v, scope, out);
   if (faults_.size() != before || out.window.slice <= microseconds{0} || !fresh)
     return;
   for (const auto& input : out.inputs)
@@ -98,6 +101,8 @@ void plan_compiler::read_view(const view_definition& v) {
   }
   out.state_id = content_id(text);
   text = std::to_string(out.window.slices) + ' ' + std::to_string(out.window.step);
+  if (out.window.kind >= window_kind::session)
+    text += " kind " + std::to_string(static_cast<int>(out.window.kind));
   for (const auto& [name, e] : v.settings.pairs("select"))
     text += '\n' + name.text + ' ' + e.text;
   for (const auto& s : out.scores)
@@ -113,16 +118,23 @@ void plan_compiler::read_window(const view_definition& v, view_plan& out) {
   window.origin = w.time("offset");
   auto path = "views." + v.name.text;
   auto global = v.settings.text("window") == "global";
+  auto latest = v.settings.text("window") == "latest";
   if (v.settings.has("max_keys") && !global)
     fault(v.settings.where("max_keys"), path + ".max_keys", "max_keys goes with window: global",
           "remove it: windows end, and retain says how long rows are kept");
-  if (v.settings.has("score") && (global || w.has("session")))
+  if (v.settings.has("score") && (global || latest || w.has("session")))
     fault(v.settings.where("score"), path + ".score",
           "a score watches windows that follow each other, those of this view "
           "don't",
           "give it a view with a size or a calendar");
+  if (v.settings.has("delete") && !latest)
+    fault(v.settings.where("delete"), path + ".delete", "delete goes with window: latest",
+          "to leave events out, use where");
   if (global) {
     read_global(v, out);
+  } else if (latest) {
+    window.kind = window_kind::latest;
+    window.slice = microseconds{1}; // not used: slices are of offsets
   } else if (w.has("session")) {
     window.kind = window_kind::session;
     window.size = window.slide = window.gap = w.time("session");

@@ -1,6 +1,7 @@
 #include "pipeline/view.hpp"
 
 #include "pipeline/alert_watch.hpp"
+#include "pipeline/latest_view.hpp"
 #include "pipeline/session_view.hpp"
 #include "pipeline/view_engine.hpp"
 #include "pipeline/view_state.hpp"
@@ -190,6 +191,8 @@ std::unique_ptr<view_engine> make_view_engine(const view_plan& what, std::size_t
                                               std::uint64_t alert_epoch) {
   if (what.window.kind == window_kind::session || what.window.kind == window_kind::global)
     return std::make_unique<session_view>(what, partitions);
+  if (what.window.kind == window_kind::latest)
+    return std::make_unique<latest_view>(what, partitions);
   return std::make_unique<sliced_view>(what, partitions, alert_epoch);
 }
 

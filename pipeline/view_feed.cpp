@@ -1,5 +1,7 @@
 #include "pipeline/view_feed.hpp"
 
+#include "pipeline/window/latest_cell.hpp"
+
 #include <algorithm>
 
 namespace tidemill {
@@ -64,6 +66,11 @@ void view_feed::drop_late(const event_batch& batch, const std::vector<event_time
   slice_finder slice_of{view_.window};
   slices_.clear();
   any_passed_by_ = false;
+  if (view_.window.kind == window_kind::latest) { // an old event is as good as a new one
+    for (auto row : passed_)
+      slices_.push_back(static_cast<std::int64_t>(batch.records[row].at) / offsets_per_slice);
+    return;
+  }
   std::erase_if(passed_, [&](std::uint32_t row) {
     auto slice = slice_of(batch.times[row]);
     if (slice_of.end() + view_.window.lateness <= watermarks[row]) {

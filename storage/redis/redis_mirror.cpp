@@ -82,8 +82,7 @@ private:
 
   [[nodiscard]] error replaced(const view_schema& view) const {
     return {errc::refused, "redis at " + address_.shown() + " holds view " + view.name +
-                               " of a newer epoch: another process writes it. "
-                               "Stop one of the two, or give "
+                               " of a newer epoch: another process writes it. Stop one of the two, or give "
                                "them different prefixes"};
   }
 

@@ -32,9 +32,9 @@ TEST_CASE("missing keys are found at the component's name") {
   CHECK(faults(head + "streams:\n  s: {}\nviews:\n  v: {from: g}\n") ==
         "4:3: error: streams.s: missing key \"from\" (from: a source or another stream)\n"
         "6:3: error: views.v: missing key \"window\" (window: The windows; `global`: none, one row per key "
-        "over all events.)\n"
+        "over all events; `latest`: none, the latest event of each key.)\n"
         "6:3: error: views.v: missing key \"select\" (select: The columns: CEL over aggregates such as "
-        "count(), sum(x), quantile(x, 0.99).)\n");
+        "count(), sum(x), quantile(x, 0.99); of a latest view over fields of the event.)\n");
   CHECK(faults("pipeline: p\nsources:\n  a: {path: x}\n") ==
         "3:3: error: sources.a: missing key \"type\" (type: file | generate | http | kafka)\n");
 }
@@ -123,7 +123,7 @@ TEST_CASE("sections, streams and steps must have their form") {
       "8:9: error: streams.s.steps[0]: a step has one key, and \"filter\" stands here already (write \"- \" "
       "before \"set\")\n");
   CHECK(faults(head + "views: {v: {from: g, window: 5m, select: {n: count()}}}") ==
-        "3:30: error: views.v.window: expected global or settings such as {size: 1m, "
+        "3:30: error: views.v.window: expected global or latest or settings such as {size: 1m, "
         "slide: 5s, lateness: 10s}, found \"5m\"\n");
   CHECK(faults(head + "views: {v: {from: g, window: {size: 1m}, emit: clos, select: {}}}") ==
         "3:48: error: views.v.emit: expected close or settings such as {every: 1s}, found \"clos\" (did you "

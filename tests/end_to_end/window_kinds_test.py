@@ -27,8 +27,14 @@ views:
     window: global
     select: {{n: 'count()', sum: 'sum(n)'}}
     retain: 30d
+  newest:
+    from: posted
+    by: [user]
+    window: latest
+    select: {{at: ts, place: place}}
+    delete: 'n == 0'
 sinks:
-  served: {{type: redis, url: "redis://127.0.0.1:{port}", from: [visits, totals]}}
+  served: {{type: redis, url: "redis://127.0.0.1:{port}", from: [visits, totals, newest]}}
   done: {{type: file, path: visits.ndjson, from: [visits]}}
 serve: {{http: "127.0.0.1:0"}}
 engine: {{checkpoint: 200ms, flush: 20ms}}
@@ -53,7 +59,7 @@ class Kinds(support.Case):
 
     def visit(self, chance, now, count):
         """Events of the half minute before `now`, in both partitions."""
-        fresh = [(now - chance.randrange(30), chance.choice(USERS), place, chance.randrange(100))
+        fresh = [(now - chance.randrange(30), chance.choice(USERS), place, chance.randrange(1, 100))
                  for place in ("north", "south", "east", "west") for _ in range(count)]
         self.events += fresh
         status, _ = self.p.post("posted", [{"ts": support.rfc3339(ts), "user": user, "place": place, "n": n}
@@ -80,6 +86,7 @@ class Kinds(support.Case):
 
     def equal(self, what):
         sessions, totals = self.expected()
+        latest = {user: support.rfc3339(max(ts for ts, who, _, _ in self.events if who == user)) for user in totals}
         newest = {user: max(k for k in sessions if k[0] == user) for user in USERS if totals[user][0]}
         seen = [None]
 
@@ -89,11 +96,13 @@ class Kinds(support.Case):
             with support.Redis(self.redis.port) as redis:
                 current = list(redis.current("visits").values())
                 mirrored = list(redis.current("totals").values())
-            seen[0] = rows, served, current, mirrored
+                rows_of_latest = self.p.rows("newest")["rows"], list(redis.current("newest").values())
+            seen[0] = rows, served, current, mirrored, rows_of_latest
             return (self.sessions_of(rows) == sessions and len(rows) == len(sessions)
                     and {r["user"]: (r["n"], r["sum"]) for r in served} == totals
                     and {r["user"]: (r["n"], r["sum"]) for r in mirrored} == totals
                     and self.sessions_of(current) == {k: sessions[k] for k in newest.values()}
+                    and all({r["user"]: r["at"] for r in some} == latest for some in rows_of_latest)
                     and all(r["window_start"] is None and r["window_end"] is None for r in served + mirrored))
         support.wait_for(lambda: f"{what}: {seen[0]} instead of {sessions}, {totals}", look, 30)
 
@@ -109,6 +118,21 @@ class Kinds(support.Case):
                 self.begin()
             if step % 2:
                 self.equal(f"after step {step}")
+        # An event that deletes takes the row away, from Redis too; the next one brings it back.
+        gone = {"ts": support.rfc3339(now + 60), "user": "dan", "place": "east", "n": 0}
+        self.assertEqual(self.p.post("posted", [gone])[0], 202)
+        self.events.append((now + 60, "dan", "east", 0))
+
+        def is_gone():
+            with support.Redis(self.redis.port) as redis:
+                users = [r["user"] for r in redis.current("newest").values()]
+            return "dan" not in users + [r["user"] for r in self.p.rows("newest")["rows"]]
+        support.wait_for("dan's row is gone", is_gone)
+        self.p.kill()
+        self.begin()
+        support.wait_for("dan's row stays away", is_gone)
+        self.assertEqual(self.p.post("posted", [dict(gone, ts=support.rfc3339(now + 61), n=1)])[0], 202)
+        self.events.append((now + 61, "dan", "east", 1))
         # Two sessions of one user become one, which both partitions know a part of.
         for ts, place in (now + 100, "north"), (now + 130, "south"), (now + 115, "north"):
             self.events.append((ts, "ann", place, 1))
