@@ -123,6 +123,8 @@ bool has_cells(const type& t) noexcept {
   case kind::map:
   case kind::optional:
   case kind::type:
+  case kind::ip:
+  case kind::cidr:
     return false;
   default:
     return true;

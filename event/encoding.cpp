@@ -29,6 +29,8 @@ enum class tag : std::uint8_t {
   optional,
   type,
   error,
+  ip,
+  cidr,
 };
 
 constexpr char escape = '\xFF';
@@ -152,10 +154,25 @@ struct encoder {
     put(out, tag::type);
     out += static_cast<char>(x.of());
   }
+  void operator()(const ip_address& x) const {
+    put(out, tag::ip);
+    put_raw(x);
+  }
+  void operator()(const cidr_block& x) const {
+    put(out, tag::cidr);
+    put_raw(x.address);
+    out += static_cast<char>(x.shared);
+  }
   void operator()(const value::error_ptr& x) const {
     put(out, tag::error);
     put_big_endian(out, static_cast<std::uint16_t>(x->code()));
     put_text(out, x->text());
+  }
+
+private:
+  void put_raw(const ip_address& x) const {
+    for (auto b : x.bytes)
+      out += static_cast<char>(b);
   }
 };
 
@@ -202,6 +219,12 @@ public:
     case tag::error: {
       auto code = static_cast<errc>(take_big_endian<std::uint16_t>());
       return error{code, take_text()};
+    }
+    case tag::ip:
+      return take_ip();
+    case tag::cidr: {
+      auto address = take_ip();
+      return take_cidr(address);
     }
     case tag::end:
       break;
@@ -279,11 +302,27 @@ private:
   }
   value take_map(int depth) {
     value_map all;
+    std::string_view last;
     while (!at_end()) {
+      auto before = in_;
       auto key = take(depth + 1);
+      auto written = before.substr(0, before.size() - in_.size());
+      if (written <= last) // as they were sorted, and none twice: one stored form for each map
+        return fail("the keys of a map are not in order");
+      last = written;
       all.emplace_back(std::move(key), take(depth + 1));
     }
     return all;
+  }
+  ip_address take_ip() {
+    ip_address out;
+    for (auto& b : out.bytes)
+      b = byte();
+    return out;
+  }
+  value take_cidr(const ip_address& address) {
+    cidr_block out{address, byte()};
+    return out.shared <= 128 && out.prefix() >= 0 ? value{out} : fail("unknown block of addresses");
   }
   value take_type() {
     auto k = byte();

@@ -113,6 +113,8 @@ struct writer {
   void operator()(timestamp x) const { quote(format_rfc3339(x)); }
   void operator()(duration x) const { quote(format_cel_duration(x)); }
   void operator()(const type& x) const { quote(to_string(x)); }
+  void operator()(const ip_address& x) const { quote(to_string(x)); }
+  void operator()(const cidr_block& x) const { quote(to_string(x)); }
   // A result that could not be computed has no value; the reason stands in the dead letters.
   void operator()(const value::error_ptr&) const { out += "null"; }
   void operator()(const optional_value& x) const {

@@ -47,10 +47,20 @@ bool operator==(const type& a, const type& b) {
   return a.parameters_ == b.parameters_ || (a.first() == b.first() && a.second() == b.second());
 }
 
+bool can_be_field(const type& t) noexcept {
+  return !t.is(kind::optional) && !t.is(kind::type) && !t.is(kind::ip) && !t.is(kind::cidr);
+}
+
+std::string_view field_hint(const type& t) noexcept {
+  return t.is(kind::optional)                 ? "end it with .orValue(…)"
+         : t.is(kind::ip) || t.is(kind::cidr) ? "write string(…)"
+                                              : "";
+}
+
 std::string to_string(const type& t) {
-  static constexpr const char* names[] = {"null_type", "bool",   "int",   "uint",      "double",
-                                          "decimal",   "string", "bytes", "timestamp", "duration",
-                                          "",          "",       "",      "type",      "dyn"};
+  static constexpr const char* names[] = {"null_type", "bool",  "int",       "uint",     "double", "decimal",
+                                          "string",    "bytes", "timestamp", "duration", "",       "",
+                                          "",          "type",  "ip",        "cidr",     "dyn"};
   std::string text;
   switch (t.of()) {
   case kind::list:

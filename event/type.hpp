@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace tidemill {
 
@@ -22,6 +23,8 @@ enum class kind : std::uint8_t {
   map,
   optional,
   type,
+  ip,   ///< CEL's net.IP
+  cidr, ///< CEL's net.CIDR
   dyn,
 };
 
@@ -56,6 +59,11 @@ private:
   bool nullable_ = false;
   std::shared_ptr<const parameters> parameters_;
 };
+
+/// Whether a field may have it: optionals, types and addresses live inside expressions only.
+[[nodiscard]] bool can_be_field(const type& t) noexcept;
+/// What makes a value of such a type one for a field: `end it with .orValue(…)`. May be empty.
+[[nodiscard]] std::string_view field_hint(const type& t) noexcept;
 
 /// As in a schema: `int?`, `[string]`, `map(string, dyn)`.
 [[nodiscard]] std::string to_string(const type& t);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "event/ip_address.hpp"
 #include "event/time.hpp"
 #include "event/type.hpp"
 
@@ -51,9 +52,9 @@ public:
   using list_ptr = std::shared_ptr<const value_list>;
   using map_ptr = std::shared_ptr<const value_map>;
   using error_ptr = std::shared_ptr<const error>;
-  using storage =
-      std::variant<null, bool, std::int64_t, std::uint64_t, double, decimal, std::string, byte_string,
-                   timestamp, duration, list_ptr, map_ptr, optional_value, type, error_ptr>;
+  using storage = std::variant<null, bool, std::int64_t, std::uint64_t, double, decimal, std::string,
+                               byte_string, timestamp, duration, list_ptr, map_ptr, optional_value, type,
+                               ip_address, cidr_block, error_ptr>;
 
   value() = default; // null
   value(bool x) : data_(x) {}
@@ -72,6 +73,8 @@ public:
   value(value_map x) : data_(std::make_shared<const value_map>(std::move(x))) {}
   value(optional_value x) : data_(std::move(x)) {}
   value(type x) : data_(std::move(x)) {}
+  value(ip_address x) : data_(x) {}
+  value(cidr_block x) : data_(x) {}
   value(error x) : data_(std::make_shared<const error>(std::move(x))) {}
 
   /// The kind at run time; an error answers `dyn`.
@@ -98,8 +101,8 @@ private:
 /// A total order for sorting rows, not CEL's `<`: null first, then by kind, numbers by value, NaN last.
 [[nodiscard]] int compare_for_order(const value& a, const value& b);
 
-/// Appends JSON: NaN and infinities as strings, timestamps as RFC 3339, durations as CEL text, decimals as
-/// numbers, bytes as base64, integers beyond 2^53 as numbers.
+/// Appends JSON: NaN and infinities as strings, timestamps as RFC 3339, durations as CEL text, addresses as
+/// text, decimals as numbers, bytes as base64, integers beyond 2^53 as numbers.
 void append_json(std::string& out, const value& v);
 /// Appends a JSON string with quotes; invalid UTF-8 becomes U+FFFD.
 void append_json_string(std::string& out, std::string_view text);

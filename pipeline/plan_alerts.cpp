@@ -22,7 +22,7 @@ std::optional<type> type_of(const cel::aggregate_call& call, cel::fault& why) {
   }
   if (call.function == "prev") {
     auto of = call.arguments.front().result();
-    if (!of.is(kind::optional) && !of.is(kind::type))
+    if (can_be_field(of))
       return of.with_null();
     why.text = "prev() can't give " + to_string(of);
     return std::nullopt;

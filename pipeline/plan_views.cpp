@@ -13,8 +13,7 @@ namespace {
 constexpr std::int64_t most_slices = 10'000;
 
 bool can_be_key(const type& t) {
-  return !t.is(kind::list) && !t.is(kind::map) && !t.is(kind::dyn) && !t.is(kind::optional) &&
-         !t.is(kind::type);
+  return !t.is(kind::list) && !t.is(kind::map) && !t.is(kind::dyn) && can_be_field(t);
 }
 
 } // namespace
@@ -331,9 +330,9 @@ void plan_compiler::read_sink_key(const component& c, source_plan& source, outpu
   auto before = faults_.size();
   auto key =
       compile_at({c.settings.text("key"), c.settings.where("key")}, scope.environment(), path, faults_);
-  if (key && (key->result().is(kind::optional) || key->result().is(kind::type)))
+  if (key && !can_be_field(key->result()))
     fault(c.settings.where("key"), path, "a key can't be " + to_string(key->result()),
-          key->result().is(kind::optional) ? "end it with .orValue(…)" : "");
+          std::string{field_hint(key->result())});
   for (auto f = before; f < faults_.size(); ++f)
     faults_[f].text = "in " + output.name + ": " + faults_[f].text;
   if (!key)

@@ -12,7 +12,7 @@ namespace tidemill {
 
 /// Whether values of a type can be kept in their stored form and given back.
 [[nodiscard]] inline bool can_be_held(const type& t) noexcept {
-  return !t.is(kind::optional) && !t.is(kind::type) && !t.is(kind::null_type);
+  return can_be_field(t) && !t.is(kind::null_type);
 }
 /// A value from its stored form; null if that is damaged.
 [[nodiscard]] inline value decoded(std::string_view stored) {

@@ -9,6 +9,8 @@ value call(fn f, arguments args, budget& left) {
     return call_collection(f, args, left);
   if (f <= fn::quote)
     return call_string(f, args, left);
+  if (f >= fn::to_ip)
+    return call_network(f, args);
   if (f <= fn::dyn || f >= fn::base64_encode)
     return call_conversion(f, args);
   return f <= fn::milliseconds ? call_time(f, args) : call_math(f, args);

@@ -57,6 +57,7 @@ using arguments = std::span<const value* const>;
 [[nodiscard]] value call_conversion(fn f, arguments args);
 [[nodiscard]] value call_time(fn f, arguments args);
 [[nodiscard]] value call_math(fn f, arguments args);
+[[nodiscard]] value call_network(fn f, arguments args);
 
 [[nodiscard]] inline value no_overload() {
   return error{errc::evaluation, {}};

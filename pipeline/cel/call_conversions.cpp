@@ -120,6 +120,10 @@ value make_string(const value& v) {
     return format_rfc3339(*v.get_if<timestamp>());
   case kind::duration:
     return format_cel_duration(*v.get_if<duration>());
+  case kind::ip:
+    return to_string(*v.get_if<ip_address>());
+  case kind::cidr:
+    return to_string(*v.get_if<cidr_block>());
   case kind::bytes: {
     const auto& bytes = v.get_if<byte_string>()->bytes;
     return is_utf8(bytes) ? value{bytes} : failure("these bytes are not valid UTF-8");
@@ -265,6 +269,10 @@ std::string type_name(kind k) {
     return "map";
   case kind::type:
     return "type";
+  case kind::ip:
+    return "net.IP";
+  case kind::cidr:
+    return "net.CIDR";
   default:
     return to_string(type{k});
   }

@@ -210,6 +210,12 @@ bool checker::check_literals(const node& n, const function& f, code* c) {
   } else if (f.id >= fn::full_year && f.id <= fn::milliseconds && c->args.size() == 2) {
     if (auto z = find_time_zone(*text); !z)
       why = z.error().text();
+  } else if (f.id == fn::to_ip || f.id == fn::contains_ip) {
+    if (auto a = parse_ip(*text); !a)
+      why = a.error().text();
+  } else if (f.id == fn::to_cidr || f.id == fn::contains_cidr) {
+    if (auto b = parse_cidr(*text); !b)
+      why = b.error().text();
   }
   if (why.empty() || options_.unchecked)
     return true;

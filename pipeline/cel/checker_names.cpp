@@ -10,7 +10,7 @@ struct named_type {
   std::string_view name;
   kind of;
 };
-constexpr std::array<named_type, 16> type_names{{{"bool", kind::boolean},
+constexpr std::array<named_type, 18> type_names{{{"bool", kind::boolean},
                                                  {"int", kind::integer},
                                                  {"uint", kind::uinteger},
                                                  {"double", kind::real},
@@ -22,6 +22,8 @@ constexpr std::array<named_type, 16> type_names{{{"bool", kind::boolean},
                                                  {"null_type", kind::null_type},
                                                  {"type", kind::type},
                                                  {"optional_type", kind::optional},
+                                                 {"net.IP", kind::ip},
+                                                 {"net.CIDR", kind::cidr},
                                                  {"timestamp", kind::timestamp},
                                                  {"duration", kind::duration},
                                                  {"google.protobuf.Timestamp", kind::timestamp},

@@ -24,6 +24,7 @@ constexpr std::string_view any_equal =
 constexpr std::string_view getter = "timestamp -> int; timestamp, string -> int";
 constexpr std::string_view clock_getter = "timestamp -> int; timestamp, string -> int; duration -> int";
 constexpr std::string_view of_double = "double -> double";
+constexpr std::string_view of_ip = "ip -> bool";
 constexpr std::string_view of_bits = "int, int -> int; uint, uint -> uint";
 
 // One line a function: what it takes, `->`, what it gives.
@@ -84,7 +85,7 @@ constexpr row table[] = {
      "decimal -> decimal; int -> decimal; uint -> decimal; double -> decimal; string -> decimal"},
     {fn::to_string, "string",
      "string -> string; int -> string; uint -> string; double -> string; bool -> string; bytes -> string; "
-     "timestamp -> string; duration -> string; decimal -> string"},
+     "timestamp -> string; duration -> string; decimal -> string; ip -> string; cidr -> string"},
     {fn::to_bool, "bool", "bool -> bool; string -> bool"},
     {fn::to_bytes, "bytes", "bytes -> bytes; string -> bytes"},
     {fn::to_timestamp, "timestamp", "timestamp -> timestamp; string -> timestamp; int -> timestamp"},
@@ -134,6 +135,21 @@ constexpr row table[] = {
      "double, uint -> double; decimal, decimal -> double; decimal, int -> double; int, decimal -> double"},
     {fn::base64_encode, "base64.encode", "bytes -> string"},
     {fn::base64_decode, "base64.decode", "string -> bytes"},
+    {fn::to_ip, "ip", "string -> ip; ip -> ip"},
+    {fn::to_cidr, "cidr", "string -> cidr; cidr -> cidr"},
+    {fn::is_ip, "isIP", "string -> bool"},
+    {fn::is_cidr, "isCIDR", "string -> bool"},
+    {fn::family, ".family", "ip -> int"},
+    {fn::is_unspecified, ".isUnspecified", of_ip},
+    {fn::is_loopback, ".isLoopback", of_ip},
+    {fn::is_link_local_multicast, ".isLinkLocalMulticast", of_ip},
+    {fn::is_link_local_unicast, ".isLinkLocalUnicast", of_ip},
+    {fn::is_global_unicast, ".isGlobalUnicast", of_ip},
+    {fn::contains_ip, ".containsIP", "cidr, ip -> bool; cidr, string -> bool"},
+    {fn::contains_cidr, ".containsCIDR", "cidr, cidr -> bool; cidr, string -> bool"},
+    {fn::ip_of, ".ip", "cidr -> ip"},
+    {fn::masked, ".masked", "cidr -> cidr"},
+    {fn::prefix_length, ".prefixLength", "cidr -> int"},
 };
 
 overload parse_overload(std::string_view text) {

@@ -21,6 +21,8 @@ enum class fn : std::uint8_t {
   greatest, least, abs, ceil, floor, round, trunc, sign, is_nan, is_inf, is_finite, bit_and, bit_or, bit_xor,
   bit_not, shift_left, shift_right, sqrt, ratio,
   base64_encode, base64_decode,
+  to_ip, to_cidr, is_ip, is_cidr, family, is_unspecified, is_loopback, is_link_local_multicast,
+  is_link_local_unicast, is_global_unicast, contains_ip, contains_cidr, ip_of, masked, prefix_length,
   // clang-format on
 };
 

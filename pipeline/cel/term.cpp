@@ -165,7 +165,7 @@ struct named_kind {
   std::string_view name;
   kind of;
 };
-constexpr std::array<named_kind, 12> kinds{{{"bool", kind::boolean},
+constexpr std::array<named_kind, 14> kinds{{{"bool", kind::boolean},
                                             {"int", kind::integer},
                                             {"uint", kind::uinteger},
                                             {"double", kind::real},
@@ -175,6 +175,8 @@ constexpr std::array<named_kind, 12> kinds{{{"bool", kind::boolean},
                                             {"timestamp", kind::timestamp},
                                             {"duration", kind::duration},
                                             {"type", kind::type},
+                                            {"ip", kind::ip},
+                                            {"cidr", kind::cidr},
                                             {"null", kind::null_type},
                                             {"dyn", kind::dyn}}};
 

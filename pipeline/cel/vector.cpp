@@ -179,6 +179,8 @@ std::optional<lane> vector_evaluator::call(const code& c, const row_set& rows) {
     return conversion(c, rows);
   if (c.function >= fn::full_year && c.function <= fn::milliseconds)
     return time_part(c, rows);
+  if (c.function >= fn::to_ip)
+    return network(c, rows);
   return c.function >= fn::abs && c.function <= fn::ratio ? math(c, rows) : std::nullopt;
 }
 

@@ -64,6 +64,7 @@ private:
   std::optional<lane> to_real(const code& c, const row_set& rows);
   std::optional<lane> time_part(const code& c, const row_set& rows);
   std::optional<lane> math(const code& c, const row_set& rows);
+  std::optional<lane> network(const code& c, const row_set& rows);
 
   /// Whether all arguments have the kinds that a kernel is for.
   template <class... Kinds>
@@ -77,9 +78,10 @@ private:
     return true;
   }
 
-  /// A strict function of one value: `f(a, row, out)` returns a problem.
+  /// A strict function of one value, the first argument if no other is given: `f(a, row, out)` returns a
+  /// problem.
   template <class Out, class A, class F>
-  lane map1(const code& c, kind out, const row_set& rows, F f);
+  lane map1(const code& c, kind out, const row_set& rows, F f, std::size_t argument = 0);
   template <class Out, class A, class B, class F>
   lane map2(const code& c, kind out, const row_set& rows, F f);
   template <class Out, class A, class B, class C, class F>

@@ -8,8 +8,8 @@ namespace tidemill::cel {
 inline constexpr row_set single_row{nullptr, 1, true};
 
 template <class Out, class A, class F>
-lane vector_evaluator::map1(const code& c, kind of, const row_set& rows, F f) {
-  auto a = eval(*c.args[0], rows);
+lane vector_evaluator::map1(const code& c, kind of, const row_set& rows, F f, std::size_t argument) {
+  auto a = eval(*c.args[argument], rows);
   lane out;
   out.constant = a.constant;
   const auto& todo = a.constant ? single_row : rows;

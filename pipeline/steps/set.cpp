@@ -44,9 +44,9 @@ std::unique_ptr<step_plan> compile(const component& c, step_scope& scope, std::v
     }
     for (auto slot : value->slots())
       scope.reads(slot);
-    if (value->result().is(kind::optional) || value->result().is(kind::type)) {
+    if (!can_be_field(value->result())) {
       out.push_back(fault_at(text.at, path, "a field can't be " + to_string(value->result()),
-                             value->result().is(kind::optional) ? "end it with .orValue(…)" : ""));
+                             std::string{field_hint(value->result())}));
       sound = false;
       continue;
     }

@@ -23,6 +23,8 @@ const names value_types{{"bool", kind::boolean},
                         {"null_type", kind::null_type},
                         {"type", kind::type},
                         {"optional_type", kind::optional},
+                        {"net.IP", kind::ip},
+                        {"net.CIDR", kind::cidr},
                         {"google.protobuf.Timestamp", kind::timestamp},
                         {"google.protobuf.Duration", kind::duration}};
 // As declarations write them.
@@ -36,7 +38,6 @@ const std::map<std::string, std::string, std::less<>> not_offered{
     {"proto_ext", "protobuf messages are not offered"},
     {"strong_enums", "protobuf enums are not offered"},
     {"block", "the form of an optimiser, which no user writes"},
-    {"network", "there is no network library yet"},
     {"custom_functions", "functions declared by the case"}};
 
 error malformed(std::string text) {

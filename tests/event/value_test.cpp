@@ -410,6 +410,24 @@ TEST_CASE("values are self-delimiting: one is taken, the rest stays") {
   CHECK(in == "rest");
 }
 
+TEST_CASE("a stored map whose keys are not in order, or come twice, is corrupt") {
+  std::string one, two, null_value;
+  append_encoded(one, value{1});
+  append_encoded(two, value{2});
+  append_encoded(null_value, value{});
+  auto stored = [&](const std::string& a, const std::string& b) {
+    std::string out;
+    append_encoded(out, value{value_map{}});
+    out.pop_back(); // its end
+    return out + a + null_value + b + null_value + std::string(1, '\0');
+  };
+  for (const auto& [bytes, good] :
+       {std::pair{stored(one, two), true}, {stored(two, one), false}, {stored(one, one), false}}) {
+    std::string_view in = bytes;
+    CHECK(take_encoded(in).has_value() == good);
+  }
+}
+
 TEST_CASE("a cut or spoiled encoding is corrupt, never a crash") {
   generator random{45};
   for (int i = 0; i < 5'000; ++i) {

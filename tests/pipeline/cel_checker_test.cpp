@@ -58,6 +58,10 @@ TEST_CASE("types are inferred", "[cel]") {
   CHECK(checked("l.map(x, x > 1)") == "[bool]");
   CHECK(checked("l.exists(x, x == bytes_sent)") == "bool");
   CHECK(checked("m.total + m['n']") == "int");
+  CHECK(checked("ip(s)") == "ip");
+  CHECK(checked("string(cidr(s).ip())") == "string");
+  CHECK(checked("isIP(ip(s))") == "1: no such overload: isIP(ip) (it takes isIP(string))");
+  CHECK(checked("ip(s) < ip(s)").find("no such overload: ip < ip") != std::string::npos);
   CHECK(checked("event.?bytes_sent.orValue(0)") == "int");
   CHECK(checked("event.bytes_sent") == "int?");
   CHECK(checked("has(event.bytes_sent) && has(event.doc.x)") == "bool");

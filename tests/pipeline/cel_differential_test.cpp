@@ -57,8 +57,8 @@ value random_value(rng& random, kind k) {
   case kind::boolean:
     return (random() & 1) != 0;
   case kind::string:
-    return one_of<std::string>(
-        random, {"", "a", "abc", "/a/b/c", "ÿα", "12", "-5", "1.5", "🐱x🐱", " pad ", "true", "b", "a/"});
+    return one_of<std::string>(random, {"", "a", "abc", "/a/b/c", "ÿα", "12", "-5", "1.5", "🐱x🐱", " pad ",
+                                        "true", "b", "a/", "10.1.2.3", "::1", "2001:db8::/32", "+05:45"});
   case kind::timestamp:
     return one_of<timestamp>(random, {{0, 0},
                                       {-1, 500'000'000},
@@ -192,7 +192,9 @@ private:
       return pick({"(" + write(kind::integer, depth) + " in [1, 2, -7, 0])",
                    "(" + write(kind::string, depth) + " in ['a', '', 'b', 'c', 'd', 'e', 'f', 'g', 'abc'])",
                    "(" + write(kind::real, depth) + " in [0.0, 1.5, 2.5])",
-                   "(" + write(kind::integer, depth) + " in l)",
+                   "(" + write(kind::integer, depth) + " in l)", "isIP(" + write(kind::string, depth) + ")",
+                   "isCIDR(s)", "cidr('10.0.0.0/8').containsIP(" + pick({"s", "t", "s + t"}) + ")",
+                   pick({"ip(s)", "ip(t)"}) + ".isLoopback()",
                    "l.exists(q, q > " + write(kind::integer, depth) + ")", "l.all(q, 7 / q > j)", "(z == 1)",
                    "(z || b)"});
     default:
@@ -211,8 +213,8 @@ private:
                    depth) +
              ")";
     case 2:
-      return write(kind::timestamp, depth) +
-             pick({".getHours()", ".getDayOfYear('+02:00')", ".getMilliseconds()", ".getFullYear()"});
+      return write(kind::timestamp, depth) + pick({".getHours()", ".getDayOfYear('+02:00')", ".getHours(s)",
+                                                   ".getMinutes(t)", ".getMilliseconds()", ".getFullYear()"});
     case 3:
       return write(kind::string, depth) + pick({".indexOf(", ".lastIndexOf("}) + write(kind::string, depth) +
              pick({")", ", 1)"});

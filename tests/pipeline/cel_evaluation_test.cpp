@@ -152,6 +152,25 @@ TEST_CASE("times count from zero, backwards before 1970", "[cel]") {
   CHECK(eval("timestamp(253402300799) + duration('1s')").starts_with("timestamp out of range"));
 }
 
+TEST_CASE("addresses and blocks are values of their own", "[cel]") {
+  CHECK(eval("ip('2001:DB8::1')") == "\"2001:db8::1\"");
+  CHECK(eval("cidr('10.1.2.3/8').masked()") == "\"10.0.0.0/8\"");
+  CHECK(eval("cidr('10.1.2.3/8').prefixLength() + ip('::1').family()") == "14");
+  CHECK(eval("cidr('::ffff:10.0.0.0/104').prefixLength()") == "8");
+  CHECK(eval("[ip('::1'), ip('127.0.0.1')].all(a, a.isLoopback())") == "true");
+  CHECK(eval("ip('1.2.3.4') in [ip('::ffff:1.2.3.4')]") == "true");
+  CHECK(eval("ip(ip('1.2.3.4')) == cidr('1.2.3.4/32').ip()") == "true");
+  CHECK(eval("dyn(ip('1.2.3.4')) == '1.2.3.4'") == "false");
+  CHECK(eval("'%s in %s'.format([ip('::1'), cidr('::/8')])") == "\"::1 in ::/8\"");
+  CHECK(eval("type(ip('::1')) == net.IP && type(cidr('::/8')) == net.CIDR") == "true");
+  CHECK(eval("isIP(s) || isCIDR('10.0.0.0/33') || isIP('10.0.0.0/8')") == "false");
+  CHECK(eval("ip(s)") == "\"äb/c\" is no IP address at column 1");
+  CHECK(eval("cidr('10.0.0.0/8').containsIP(s)") == "\"äb/c\" is no IP address at column 20");
+  CHECK(eval("ip('10.0.0')") == "fault: \"10.0.0\" is no IP address");
+  CHECK(eval("cidr('10.0.0.0')") == "fault: \"10.0.0.0\" is no block of IP addresses, as 10.0.0.0/8 is one");
+  CHECK(eval("dyn('x').family()") == "no such overload: string.family() at column 10");
+}
+
 TEST_CASE("decimals are exact and round half away from zero", "[cel]") {
   CHECK(eval("decimal('0.1') + decimal('0.2') == decimal('0.3')") == "true");
   CHECK(eval("decimal('1') / 3") == "0.333333333");
