@@ -126,9 +126,8 @@ void plan_compiler::read_cells(const view_definition& v, const step_scope& scope
     auto e = compile_at(text, scope.environment(), at, faults_);
     if (!e)
       return e;
-    if (e->result().is(kind::optional) || e->result().is(kind::type)) {
-      fault(text.at, at, "a column can't be " + to_string(e->result()),
-            e->result().is(kind::optional) ? "end it with .orValue(…)" : "");
+    if (!can_be_field(e->result())) {
+      fault(text.at, at, "a column can't be " + to_string(e->result()), std::string{field_hint(e->result())});
       return decltype(e){};
     }
     out.reads.push_back({out.inputs.size(), {}});
