@@ -297,7 +297,13 @@ definition with_takers(definition d) {
         for (const auto& l : e->events)
           wanted.insert(l.of.text);
   auto stream = [&](const std::string& name) {
-    return std::ranges::any_of(d.streams, [&](const auto& s) { return s.name.text == name; }) ||
+    const auto branch = [&](const stream_definition& s) {
+      const auto of = s.name.text + '.';
+      return !s.route.empty() && name.starts_with(of) &&
+             (name == of + "else" ||
+              std::ranges::any_of(s.route, [&](const auto& b) { return name == of + b.first.text; }));
+    };
+    return std::ranges::any_of(d.streams, [&](const auto& s) { return s.name.text == name || branch(s); }) ||
            std::ranges::any_of(d.sources, [&](const auto& s) { return s.name.text == name; });
   };
   for (const auto& name : wanted)

@@ -166,7 +166,7 @@ A pipeline is one YAML file of at most 4 MiB. Its keys at the top:
 | `pipeline` | The name of the pipeline. |
 | `sources` | name → [source](#sources): where events come from. |
 | `tables` | name → [table](#tables): reference data for lookups. |
-| `streams` | name → {`from`, `steps`}: a source or another stream, and a list of [steps](#steps). |
+| `streams` | name → {`from`, `steps`, `route`}: a source or another stream, a list of [steps](#steps), and branches (docs/steps.md). |
 | `views` | name → [view](#views): aggregates per key and window. |
 | `alerts` | name → [alert](#alerts): conditions over the rows of views. |
 | `sinks` | name → [sink](#sinks): where rows and events go. |

@@ -228,7 +228,9 @@ private:
     return object(
         {{"type", "object"},
          {"properties", object({{"from", reference("text")},
-                                {"steps", object({{"type", "array"}, {"items", reference("step")}})}})},
+                                {"steps", object({{"type", "array"}, {"items", reference("step")}})},
+                                {"route", map_of(reference("text"))},
+                                {"route_to", object({{"enum", texts({"first", "all"})}})}})},
          {"required", texts({"from"})},
          {"additionalProperties", false}});
   }

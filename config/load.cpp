@@ -56,7 +56,12 @@ const std::vector<field_spec>& stream_fields() {
       {.name = "steps",
        .type = field_type::texts,
        .text = "what is done to its events, in order",
-       .foreign = {"transforms", "processors", "pipeline", "operators", "stages"}}};
+       .foreign = {"transforms", "processors", "pipeline", "operators", "stages"}},
+      {.name = "route",
+       .type = field_type::expressions,
+       .text = "branches: each a stream NAME.BRANCH",
+       .foreign = {"switch", "branches", "split", "swimlanes", "cases"}},
+      {.name = "route_to", .type = field_type::choice, .text = "first or all", .choices = {"first", "all"}}};
   return all;
 }
 
@@ -214,6 +219,14 @@ private:
           s.from = *std::move(from);
       } else if (name->text == "steps") {
         steps(*child, path + ".steps", s.steps);
+      } else if (name->text == "route") {
+        route(*child, path + ".route", s);
+      } else if (name->text == "route_to") {
+        if (child->text == "all" || child->text == "first")
+          s.route_to_all = child->text == "all";
+        else
+          reader_.fault(child->at, path + ".route_to",
+                        "events go to the first branch that takes them, or to all", "route_to: first | all");
       } else {
         has_from |= reader_.unknown_key(*name, path, stream_fields()) == "from";
       }
@@ -221,6 +234,24 @@ private:
     if (!has_from && !reader_.incomplete())
       reader_.fault(key.at, path, "missing key \"from\"", "from: a source or another stream");
     out_.streams.push_back(std::move(s));
+  }
+
+  void route(const yaml_node& node, const std::string& path, stream_definition& s) {
+    if (node.of != yaml_node::kind::map || node.entries.empty())
+      return reader_.fault(node.at, path, "expected branches with their conditions",
+                           "write it like {errors: 'status >= 500', slow: 'took_ms > 1000.0'}");
+    for (const auto& [name, child] : node.entries) {
+      reader_.check_name(*name, path, false);
+      const auto& word = name->text;
+      if (word == "else")
+        reader_.fault(name->at, path, "`else` is the branch of what no condition takes",
+                      "remove it: it is there");
+      else if (word == "dead" || word == "late" || word == "future" || word == "route")
+        reader_.fault(name->at, path, "a branch can't be called " + quoted_for_message(word),
+                      "choose another name");
+      else if (auto condition = reader_.text(*child, path + '.' + name->text, "an expression"))
+        s.route.emplace_back(text_at{name->text, name->at}, *std::move(condition));
+    }
   }
 
   void steps(const yaml_node& node, const std::string& path, std::vector<component>& out) {

@@ -20,6 +20,10 @@ struct stream_definition {
   text_at name;
   text_at from; ///< a source or another stream
   std::vector<component> steps;
+  /// Branches: name → condition. Each is a stream `NAME.BRANCH` behind the steps; what no condition takes
+  /// goes to `NAME.else`.
+  std::vector<std::pair<text_at, text_at>> route{};
+  bool route_to_all = false; ///< to each branch whose condition holds; else to the first
 };
 
 /// A view; its settings follow `view_spec` (pipeline/registry.hpp).

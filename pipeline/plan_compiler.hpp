@@ -2,6 +2,7 @@
 
 #include "pipeline/plan.hpp"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,8 @@ private:
   void read_time(const component& c, source_plan& s);
   void read_streams();
   void read_stream(const stream_definition& s, place parent);
+  [[nodiscard]] bool check_route(const stream_definition& s);
+  [[nodiscard]] std::vector<stream_definition> branches_of(const stream_definition& s) const;
   void read_view(const view_definition& v);
   void read_window(const view_definition& v, view_plan& out);
   void read_slices(const view_definition& v, window_plan& window);
@@ -55,6 +58,7 @@ private:
   std::vector<diagnostic>& faults_;
   std::shared_ptr<plan> out_ = std::make_shared<plan>();
   std::vector<step_scope::table> tables_;
+  std::deque<stream_definition> branches_;            // streams that routes have made
   std::map<std::string, place> places_;               // sources and streams by name
   std::map<std::string, std::string> names_;          // name → what it is
   std::vector<std::vector<step_scope>> scopes_;       // by source, by stream: after its steps

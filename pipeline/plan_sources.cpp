@@ -186,8 +186,13 @@ std::vector<std::string> plan_compiler::known_streams() const {
   std::vector<std::string> known;
   for (const auto& s : d_.sources)
     known.push_back(s.name.text);
-  for (const auto& s : d_.streams)
+  for (const auto& s : d_.streams) {
     known.push_back(s.name.text);
+    for (const auto& [branch, condition] : s.route)
+      known.push_back(s.name.text + '.' + branch.text);
+    if (!s.route.empty())
+      known.push_back(s.name.text + ".else");
+  }
   return known;
 }
 
@@ -204,9 +209,16 @@ void plan_compiler::read_streams() {
         ++it;
         continue;
       }
-      read_stream(**it, parent->second);
+      const auto& read = **it;
+      read_stream(read, parent->second);
       it = left.erase(it);
       progress = true;
+      if (!read.route.empty() && check_route(read)) {
+        for (auto& branch : branches_of(read))
+          if (new_name(branch.name, "stream"))
+            left.push_back(&branches_.emplace_back(std::move(branch)));
+        break; // `it` is gone
+      }
     }
   }
   for (const auto* s : left) {

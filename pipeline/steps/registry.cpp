@@ -9,7 +9,8 @@ namespace tidemill {
 namespace {
 
 std::vector<step_entry>& all_steps() {
-  static std::vector<step_entry> all{filter_step(), set_step(), keep_step(), drop_step(), lookup_step()};
+  static std::vector<step_entry> all{filter_step(), set_step(),  keep_step(),  drop_step(),
+                                     lookup_step(), mask_step(), parse_step(), sample_step()};
   return all;
 }
 
