@@ -78,12 +78,26 @@ int main() {
     rows[row] = row;
   std::printf("%-62s %10s %12s\n", "expression", "kernels", "interpreter");
   for (std::string_view text :
-       {"status >= 500", "took_ms > 100", "status != 0 && !path.startsWith(\"/health\")",
-        "event.?bytes.orValue(0) * 8", "double(status) * took_ms / 1000.0",
-        "path.split(\"/\")[?1].orValue(\"\")", "country in [\"DE\", \"FR\", \"IT\"]",
-        "path.matches(\"^/api/v[0-9]+/\")", "status >= 500 ? \"error\" : country + \":\" + path",
-        "ts.getHours() < 6 || ts + duration(\"1h\") > timestamp(\"2023-11-15T00:00:00Z\")", "bytes > 1000",
-        "path.split(\"/\").exists(x, x == \"users\")"}) {
+       {"status >= 500",
+        "took_ms > 100",
+        "status != 0 && !path.startsWith(\"/health\")",
+        "event.?bytes.orValue(0) * 8",
+        "double(status) * took_ms / 1000.0",
+        "path.split(\"/\")[?1].orValue(\"\")",
+        "country in [\"DE\", \"FR\", \"IT\"]",
+        "path.matches(\"^/api/v[0-9]+/\")",
+        "status >= 500 ? \"error\" : country + \":\" + path",
+        "ts.getHours() < 6 || ts + duration(\"1h\") > timestamp(\"2023-11-15T00:00:00Z\")",
+        "bytes > 1000",
+        "path.split(\"/\").exists(x, x == \"users\")",
+        "status / 100 == 5",
+        "!(status == 404 || status == 410)",
+        "size(path) > 12 && path.endsWith(\".js\")",
+        "country.lowerAscii() + \"-\" + string(status)",
+        "path.contains(\"users\") ? 1 : 0",
+        "math.greatest(took_ms, 1.0)",
+        "ts.getDayOfWeek(\"+01:00\")",
+        "bytes == null ? 0 : bytes / 1024"}) {
     std::vector<cel::fault> faults;
     auto p = cel::compile_program(text, names, {}, faults);
     if (!p) {
