@@ -4,6 +4,7 @@
 #include "event/combined_log_codec.hpp"
 #include "event/csv_codec.hpp"
 #include "event/json_codec.hpp"
+#include "event/text_codecs.hpp"
 
 namespace tidemill {
 namespace {
@@ -30,6 +31,10 @@ result<std::unique_ptr<codec>> make_codec(const format_options& options, const s
     return make_csv_codec(options, fields, std::move(needed));
   if (options.name == "combined_log")
     return make_combined_log_codec(options, fields, std::move(needed));
+  if (options.name == "regex")
+    return make_regex_codec(options, fields, std::move(needed));
+  if (options.name == "logfmt")
+    return make_logfmt_codec(options, fields, std::move(needed));
   std::string known;
   for (const auto& name : format_names())
     known += (known.empty() ? "" : ", ") + name;
@@ -43,7 +48,7 @@ std::optional<schema> builtin_schema(const format_options& options) {
 }
 
 const std::vector<std::string>& format_names() {
-  static const std::vector<std::string> names{"json", "csv", "combined_log"};
+  static const std::vector<std::string> names{"json", "csv", "combined_log", "regex", "logfmt"};
   return names;
 }
 

@@ -16,10 +16,11 @@ namespace tidemill {
 
 /// How the bytes of a source are written.
 struct format_options {
-  std::string name = "json";        ///< json | csv | combined_log
+  std::string name = "json";        ///< json | csv | combined_log | regex | logfmt
   char delimiter = ',';             ///< csv
   bool header = true;               ///< csv: the first record of each file names the columns
   std::vector<std::string> columns; ///< csv without header: the names, in order
+  std::string pattern{};            ///< regex: the expression
   std::size_t max_record = 1 << 20; ///< bytes; a longer record becomes a dead letter
 };
 

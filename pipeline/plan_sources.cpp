@@ -59,6 +59,7 @@ format_options format_of(const component& source) {
   f.header = csv.flag("header", true);
   for (const auto& c : csv.texts("columns"))
     f.columns.push_back(c.text);
+  f.pattern = source.settings.section("regex").text("pattern");
   f.max_record = static_cast<std::size_t>(source.settings.integer("max_record", 1 << 20));
   return f;
 }
@@ -166,6 +167,8 @@ void plan_compiler::read_source(const component& c) {
     places_[s.name] = {index, 0};
   // What decides which events there are, and which are late; not where they come from.
   std::string text = s.format.name + '\n' + canonical(c.settings.section("csv")) + '\n';
+  if (!s.format.pattern.empty())
+    text += s.format.pattern + '\n';
   for (const auto& f : s.fields.fields()) {
     text += f.name + ' ' + to_string(f.of) + ' ' + std::to_string(static_cast<int>(f.time));
     if (f.pattern)

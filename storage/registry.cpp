@@ -21,6 +21,15 @@ const spec csv_spec{.name = "csv",
                                 .type = field_type::texts,
                                 .text = "The names of the columns in order, where there is no header."}}};
 
+const spec regex_spec{.name = "regex",
+                      .summary = "How a line is taken apart.",
+                      .example = "{pattern: '^(?P<ip>\\S+) (?P<status>[0-9]+)$'}",
+                      .fields = {{.name = "pattern",
+                                  .type = field_type::text,
+                                  .text = "A regular expression (RE2) with a named group for each field.",
+                                  .required = true,
+                                  .foreign = {"expression", "regex"}}}};
+
 const spec time_spec{
     .name = "time",
     .summary = "Which field is the event time, and how orderly it comes.",
@@ -59,9 +68,13 @@ std::vector<field_spec> with_common(std::vector<field_spec> own, std::string_vie
        .type = field_type::choice,
        .text = "How the bytes of an event are written.",
        .fallback = format,
-       .choices = {"json", "ndjson", "csv", "combined_log"},
+       .choices = {"json", "ndjson", "csv", "combined_log", "regex", "logfmt"},
        .foreign = {"codec", "decoding", "encoding"}},
       {.name = "csv", .type = field_type::section, .text = "Details of `format: csv`.", .inner = &csv_spec},
+      {.name = "regex",
+       .type = field_type::section,
+       .text = "Details of `format: regex`.",
+       .inner = &regex_spec},
       {.name = "schema",
        .type = field_type::types,
        .text =

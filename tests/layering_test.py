@@ -37,7 +37,7 @@ LIBRARIES = {
     "libmaxminddb": (["maxminddb"], ["storage/tables"]),
     "librdkafka": (["librdkafka/"], ["storage/kafka"]),
     "zlib, snappy, lz4 and zstd": (["zlib.h", "snappy", "lz4", "zstd"], ["storage/kafka"]),
-    "RE2": (["re2/"], ["pipeline/cel", "pipeline/steps"]),
+    "RE2": (["re2/"], ["event", "pipeline/cel", "pipeline/steps"]),
     "OpenSSL": (["openssl/"], ["pipeline/steps"]),
     "simdjson": (["simdjson"], ["event"]),
     "xxHash": (["xxh"], ["event"]),
