@@ -1,24 +1,13 @@
 #include "pipeline/alert_book.hpp"
 
 #include "pipeline/row_filter.hpp"
+#include "pipeline/row_parts.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace tidemill {
 namespace {
-
-std::optional<double> to_number(const value& v) {
-  if (const auto* i = v.get_if<std::int64_t>())
-    return static_cast<double>(*i);
-  if (const auto* u = v.get_if<std::uint64_t>())
-    return static_cast<double>(*u);
-  if (const auto* d = v.get_if<double>())
-    return *d;
-  if (const auto* d = v.get_if<decimal>())
-    return static_cast<double>(d->units) / static_cast<double>(decimal_one);
-  return std::nullopt;
-}
 
 value quotient(const value& x, const value& y) {
   auto above = to_number(x), below = to_number(y);
@@ -30,35 +19,17 @@ value quotient(const value& x, const value& y) {
 alert_book::alert_book(const view_plan& view, const alert_plan& rule, std::uint64_t epoch)
     : view_(view), rule_(rule), epoch_(epoch) {}
 
-row_ptr alert_book::empty_row(const row& like, event_time start, event_time end) const {
+row_ptr alert_book::empty_row(const std::string& key, event_time start, event_time end) const {
   auto r = std::make_shared<row>();
   r->window_start = start;
   r->window_end = end;
-  r->key = like.key;
+  r->key = key;
   r->state = rule_.sealed ? row_state::sealed : row_state::closed;
-  auto keys = static_cast<std::ptrdiff_t>(view_.by.size());
-  std::vector<value> slots{like.columns.begin(), like.columns.begin() + keys};
-  r->columns = slots;
-  accumulator{view_.layout}.finish(slots, end - start);
-  for (const auto& column : view_.columns) {
-    auto v = column.evaluate(slots);
-    r->columns.push_back(v.is_error() ? value{} : std::move(v));
-  }
+  take_by(key, view_.by.size(), r->columns);
+  auto slots = r->columns;
+  append_results(view_, accumulator{view_.layout}, end - start, slots, r->columns);
   r->columns.resize(r->columns.size() + view_.scores.size());
   return r;
-}
-
-row_ptr alert_book::empty_row(const std::string& key, event_time start, event_time end) const {
-  row like;
-  like.key = key;
-  for (std::string_view rest = key; !rest.empty();) {
-    auto v = take_encoded(rest);
-    if (!v)
-      break;
-    like.columns.push_back(std::move(*v));
-  }
-  like.columns.resize(view_.by.size());
-  return empty_row(like, start, end);
 }
 
 std::vector<value> alert_book::slots_of(const row& now, const row* before) const {
@@ -88,7 +59,7 @@ void alert_book::look_at(event_time start, event_time end, std::span<const row_p
       before_.push_back(now);
   };
   auto gone = [&](const looked_at& was) { // its second window without a row is the last
-    look({empty_row(*was.data, start, end), true}, was.data.get(), was.missing);
+    look({empty_row(was.data->key, start, end), true}, was.data.get(), was.missing);
   };
   auto was = old.begin();
   for (const auto& r : rows) {
@@ -98,7 +69,7 @@ void alert_book::look_at(event_time start, event_time end, std::span<const row_p
       look({r, false}, was->data.get(), false);
       ++was;
     } else if (rule_.looks_back) {
-      look({r, false}, empty_row(*r, start, end).get(), false);
+      look({r, false}, empty_row(r->key, start, end).get(), false);
     } else {
       look({r, false}, nullptr, false);
     }
@@ -177,7 +148,7 @@ void alert_book::remember(event_time start, std::span<const row_ptr> last, std::
   if (rule_.looks_back)
     for (const auto& r : before)
       if (!all.contains(r->key))
-        all[r->key] = {empty_row(*r, start, through_), true};
+        all[r->key] = {empty_row(r->key, start, through_), true};
   for (const auto& [key, state] : active_)
     if (!all.contains(key))
       all[key] = {empty_row(key, start, through_), true};

@@ -71,7 +71,6 @@ private:
     event_time seen{}; ///< the last window with a row
   };
 
-  [[nodiscard]] row_ptr empty_row(const row& like, event_time start, event_time end) const;
   [[nodiscard]] row_ptr empty_row(const std::string& key, event_time start, event_time end) const;
   void judge(const looked_at& now, const row* before);
   void note(const row_ptr& r, alert_state state, alert_state was, event_time since, std::string message);

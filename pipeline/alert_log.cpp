@@ -1,6 +1,8 @@
 // How the state of a rule is written to the view's log, and read back.
 #include "pipeline/alert_book.hpp"
 
+#include "pipeline/row_parts.hpp"
+
 namespace tidemill {
 namespace {
 
@@ -56,8 +58,7 @@ void alert_book::write_entry(byte_writer& out, const alert_entry& e) const {
   out.varint(e.data->revision);
   out.text(e.data->key);
   std::string cells;
-  for (std::size_t i = view_.by.size(); i < e.data->columns.size(); ++i)
-    append_encoded(cells, e.data->columns[i]);
+  append_cells(cells, view_.by.size(), *e.data);
   out.text(cells);
   out.text(e.message);
 }
@@ -80,13 +81,8 @@ alert_entry_ptr alert_book::read_entry(byte_reader& in) const {
   e->state = *state;
   e->was = *was;
   r->state = static_cast<row_state>(row_byte);
-  for (auto part : {std::string_view{r->key}, cells})
-    while (!part.empty()) {
-      auto v = take_encoded(part);
-      if (!v)
-        return nullptr;
-      r->columns.push_back(std::move(*v));
-    }
+  if (!take_cells(r->key, r->columns) || !take_cells(cells, r->columns))
+    return nullptr;
   if (r->columns.size() != view_.schema->columns.size())
     return nullptr;
   e->data = std::move(r);

@@ -1,5 +1,7 @@
 #include "pipeline/latest_view.hpp"
 
+#include "pipeline/row_parts.hpp"
+
 #include "pipeline/window/event_span.hpp"
 #include "pipeline/window/latest_cell.hpp"
 
@@ -53,12 +55,8 @@ bool latest_view::put_pane(const pane_image& pane, partition_id from) {
     made->window_start = time_min;
     made->window_end = time_max;
     made->key = e->first;
-    for (std::string_view rest = e->first; !rest.empty();) {
-      auto v = take_encoded(rest);
-      if (!v)
-        return false;
-      made->columns.push_back(std::move(*v));
-    }
+    if (!take_cells(e->first, made->columns))
+      return false;
     made->columns.insert(made->columns.end(), std::make_move_iterator(cells.begin()),
                          std::make_move_iterator(cells.end()));
   }
@@ -173,8 +171,9 @@ void latest_view::write(byte_writer& out, const std::string& key, const entry& e
   out.varint(to_index(e.of.from));
   out.svarint(e.of.slice);
   out.u8(e.row ? 0 : 1);
+  std::string cells;
   if (e.row)
-    write_row(out, what_.by.size(), *e.row);
+    write_row(out, what_.by.size(), *e.row, cells);
 }
 
 bool latest_view::read_entries(byte_reader& in) {

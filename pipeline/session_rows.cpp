@@ -1,6 +1,8 @@
 // Rows of sessions, and what of them is in the view's log.
 #include "pipeline/session_view.hpp"
 
+#include "pipeline/row_parts.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -51,11 +53,8 @@ row_ptr session_view::make_row(const session_key& k, const event_span& span, con
   r->columns.reserve(what_.schema->columns.size());
   r->columns = k.by;
   auto slots = k.by;
-  total.finish(slots, endless_ ? microseconds{} : r->window_end - r->window_start);
-  for (const auto& column : what_.columns) {
-    auto v = column.evaluate(slots);
-    r->columns.push_back(v.is_error() ? value{} : std::move(v));
-  }
+  append_results(what_, total, endless_ ? microseconds{} : r->window_end - r->window_start, slots,
+                 r->columns);
   return r;
 }
 
@@ -150,11 +149,12 @@ std::vector<row_ptr> session_view::rows() const {
 }
 
 void session_view::write_rows(byte_writer& out, std::span<const row_ptr> rows) const {
+  std::string cells;
   out.varint(rows.size());
   for (const auto& r : rows) {
     out.svarint(r->window_start.time_since_epoch().count());
     out.svarint(r->window_end.time_since_epoch().count());
-    write_row(out, what_.by.size(), *r);
+    write_row(out, what_.by.size(), *r, cells);
   }
 }
 

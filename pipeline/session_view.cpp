@@ -1,5 +1,7 @@
 #include "pipeline/session_view.hpp"
 
+#include "pipeline/row_parts.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 #include <tuple>
@@ -50,13 +52,7 @@ session_key& session_view::key(std::string_view bytes) {
     return known->second;
   auto& k = keys_[std::string{bytes}];
   k.key = bytes;
-  for (auto rest = bytes; !rest.empty();) {
-    auto v = take_encoded(rest);
-    if (!v)
-      break;
-    k.by.push_back(std::move(*v));
-  }
-  k.by.resize(what_.by.size());
+  take_by(bytes, what_.by.size(), k.by);
   return k;
 }
 

@@ -131,8 +131,8 @@ void sliced_view::publish(event_time watermark, const std::vector<offset>& have,
   rules_.look_at(state_, closed_, watermark_ == time_max, t);
   if (open)
     emit_open(t);
-  if (state_.advance_frontier(have))
-    t.log.push_back(state_.frontier_record());
+  if (state_.frame.advance(have))
+    t.log.push_back(state_.frame.frontier_record());
   state_.forget_unused([&](key_state* key) {
     if (key->dirty_at == key_state::not_dirty)
       return;

@@ -31,10 +31,12 @@ public:
   [[nodiscard]] std::vector<row_ptr> rows() const override { return state_.published_rows(); }
   [[nodiscard]] std::vector<alert_snapshot_ptr> alerts() const override { return rules_.snapshots(); }
   [[nodiscard]] event_time trim(event_time keep) override { return state_.trim(keep); }
-  [[nodiscard]] const std::vector<offset>& frontier() const noexcept override { return state_.frontier; }
+  [[nodiscard]] const std::vector<offset>& frontier() const noexcept override {
+    return state_.frame.frontier;
+  }
   [[nodiscard]] std::int64_t sealed_through() const noexcept override { return state_.sealed_through; }
   [[nodiscard]] std::int64_t durable_through(partition_id) const noexcept override {
-    return state_.durable_through;
+    return state_.frame.through;
   }
   [[nodiscard]] bool nothing_unsealed() const noexcept override { return state_.nothing_unsealed(); }
 

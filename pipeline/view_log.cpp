@@ -1,87 +1,39 @@
 // How the durable state of a view is written to its log, and read back.
+#include "pipeline/row_parts.hpp"
 #include "pipeline/view_state.hpp"
 
 namespace tidemill {
 namespace {
 
-enum class record_kind : std::uint8_t {
-  frontier = 'F',
-  sealed = 'S',
-  head = 'B',
-  rows = 'R',
-  key = 'K',
-  end = 'E'
-};
-constexpr std::uint8_t format_version = 1;
-const error damaged{errc::corrupt, "a record of the view log doesn't decode"};
+// Besides those of `view_log_frame`.
+constexpr char sealed_kind = 'S', rows_kind = 'R', key_kind = 'K';
 
 } // namespace
 
-std::string view_state::frontier_record() const {
-  std::string bytes;
-  byte_writer out{bytes};
-  out.u8(static_cast<std::uint8_t>(record_kind::frontier));
-  out.varint(frontier.size());
-  for (auto o : frontier)
-    out.varint(o);
-  return bytes;
-}
-
 void view_state::begin_sealed(byte_writer& out, std::int64_t s) {
-  out.u8(static_cast<std::uint8_t>(record_kind::sealed));
+  out.u8(static_cast<std::uint8_t>(sealed_kind));
   out.svarint(s);
 }
 
-void view_state::write_row(byte_writer& out, const row& r) const {
-  out.text(r.key);
-  out.varint(r.revision);
-  cells_.clear();
-  for (std::size_t i = what_.by.size(); i < r.columns.size(); ++i)
-    append_encoded(cells_, r.columns[i]);
-  out.text(cells_);
-}
-
-std::shared_ptr<row> view_state::read_row(byte_reader& in, std::int64_t e) const {
-  auto r = std::make_shared<row>();
-  r->window_end = what_.window.end_of(e);
-  r->window_start = what_.window.window_start(e);
-  r->key = std::string{in.text()};
-  r->state = row_state::sealed;
-  r->revision = static_cast<std::uint32_t>(in.varint());
-  auto cells = in.text();
-  for (auto part : {std::string_view{r->key}, cells})
-    while (!part.empty()) {
-      auto v = take_encoded(part);
-      if (!v)
-        return nullptr;
-      r->columns.push_back(std::move(*v));
-    }
-  return in.ok() && r->columns.size() == what_.schema->columns.size() ? r : nullptr;
+std::shared_ptr<row> view_state::read_sealed(byte_reader& in, std::int64_t e) const {
+  auto r = read_row(in, *what_.schema);
+  if (r) {
+    r->window_end = what_.window.end_of(e);
+    r->window_start = what_.window.window_start(e);
+    r->state = row_state::sealed;
+  }
+  return r;
 }
 
 std::vector<std::string> view_state::head() const {
-  std::vector<std::string> records;
-  auto begin = [&](record_kind kind) {
-    records.emplace_back();
-    byte_writer out{records.back()};
-    out.u8(static_cast<std::uint8_t>(kind));
-    return out;
-  };
-  auto out = begin(record_kind::head);
-  out.u8(format_version);
-  out.text(what_.state_id);
-  out.text(what_.rows_id);
-  out.svarint(durable_through);
-  out.svarint(trimmed_.time_since_epoch().count());
-  out.varint(frontier.size());
-  for (auto o : frontier)
-    out.varint(o);
+  std::vector<std::string> records{frame.head_record()};
+  auto begin = [&](char kind) { return byte_writer{records.emplace_back(1, kind)}; };
   for (const auto& [e, rows] : rows_) {
-    out = begin(record_kind::rows);
+    auto out = begin(rows_kind);
     out.svarint(e);
     out.varint(rows.size());
     for (const auto& r : rows)
-      write_row(out, *r);
+      write_row(out, what_.by.size(), *r, cells_);
   }
   keys_.for_each([&](const key_state& k) {
     if (!k.history)
@@ -89,7 +41,7 @@ std::vector<std::string> view_state::head() const {
     const auto& h = *k.history;
     if (h.sealed.empty() && !h.had && h.models.empty())
       return;
-    out = begin(record_kind::key);
+    auto out = begin(key_kind);
     out.text(k.key);
     out.u8(h.had ? 1 : 0);
     out.svarint(h.last_row);
@@ -111,71 +63,32 @@ std::vector<std::string> view_state::head() const {
       out.text(state);
     }
   });
-  begin(record_kind::end);
+  records.push_back(view_log_frame::end_record());
   return records;
 }
 
 status view_state::recover(std::string_view record) {
-  byte_reader in{record};
-  auto kind = static_cast<record_kind>(in.u8());
-  auto of_head = kind == record_kind::rows || kind == record_kind::key || kind == record_kind::end;
-  if (kind == record_kind::head) {
-    // A head repeats what the records before it have said; only the first in the log is new.
-    in_head_ = true;
-    skip_head_ = !fresh_;
-    if (in.u8() != format_version)
-      return error{errc::mismatch, "the view log was written by another version of tidemill"};
-    if (in.text() != what_.state_id || in.text() != what_.rows_id)
-      return error{errc::mismatch, "the view log belongs to another definition of view " + what_.name};
-    if (skip_head_)
-      return {};
-    fresh_ = false;
-    sealed_through = durable_through = in.svarint();
-    trimmed_ = event_time{microseconds{in.svarint()}};
-    auto partitions = in.varint();
-    if (partitions > frontier.size())
-      return error{errc::mismatch, "the view log was written with more partitions (" +
-                                       std::to_string(partitions) + ") than there are now (" +
-                                       std::to_string(frontier.size()) + ")"};
-    for (std::size_t p = 0; p < partitions; ++p) // those added since have not been seen by anybody
-      frontier[p] = in.varint();
-    return in.ok() ? status{} : damaged;
-  }
-  if (of_head && (!in_head_ || skip_head_)) {
-    in_head_ = in_head_ && kind != record_kind::end;
+  TIDEMILL_TRY(auto mine, frame.open(record, "RK"));
+  if (!mine) {
+    sealed_through = frame.through;
     return {};
   }
-  in_head_ = of_head && kind != record_kind::end;
-  auto sound = true;
-  switch (kind) {
-  case record_kind::frontier: {
-    auto partitions = in.varint();
-    sound = partitions <= frontier.size();
-    for (std::size_t p = 0; sound && p < partitions; ++p)
-      frontier[p] = std::max(frontier[p], in.varint());
-    break;
+  auto& in = mine->body;
+  const auto sound = mine->kind == sealed_kind ? recover_sealed(in)
+                     : mine->kind == rows_kind ? recover_rows(in)
+                                               : mine->kind == key_kind && recover_key(in);
+  return sound && in.ok() && in.at_end() ? status{} : damaged_view_log();
+}
+
+bool view_state::recover_rows(byte_reader& in) {
+  const auto e = in.svarint();
+  for (auto n = in.varint(); n > 0; --n) {
+    auto r = read_sealed(in, e);
+    if (!r)
+      return false;
+    rows_[e].push_back(std::move(r));
   }
-  case record_kind::sealed:
-    sound = recover_sealed(in);
-    break;
-  case record_kind::rows: {
-    auto e = in.svarint();
-    for (auto n = in.varint(); n > 0 && sound; --n) {
-      auto r = read_row(in, e);
-      sound = r != nullptr;
-      rows_[e].push_back(std::move(r));
-    }
-    break;
-  }
-  case record_kind::key:
-    sound = recover_key(in);
-    break;
-  case record_kind::end:
-    break;
-  default:
-    sound = false;
-  }
-  return sound && in.ok() && in.at_end() ? status{} : damaged;
+  return true;
 }
 
 bool view_state::recover_slice(key_state& k, std::int64_t s, byte_reader& in) {
@@ -198,7 +111,7 @@ bool view_state::recover_sealed(byte_reader& in) {
   auto s = in.svarint();
   if (!in.ok() || (sealed_through != nothing_sealed && s <= sealed_through))
     return false;
-  sealed_through = durable_through = s;
+  sealed_through = frame.through = s;
   for (auto n = in.varint(); n > 0; --n) {
     auto bytes = in.text();
     if (!in.ok() || !recover_slice(key(bytes), s, in))
@@ -206,7 +119,7 @@ bool view_state::recover_sealed(byte_reader& in) {
   }
   std::vector<row_ptr> rows;
   for (auto n = in.varint(); n > 0; --n) {
-    auto r = read_row(in, s);
+    auto r = read_sealed(in, s);
     if (!r)
       return false;
     if (sliding() || !what_.scores.empty()) { // else nothing of the key outlives its window

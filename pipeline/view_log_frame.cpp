@@ -97,28 +97,4 @@ result<std::optional<view_log_frame::record>> view_log_frame::open(std::string_v
   return mine;
 }
 
-void write_row(byte_writer& out, std::size_t by, const row& r) {
-  out.text(r.key);
-  out.varint(r.revision);
-  std::string cells;
-  for (std::size_t i = by; i < r.columns.size(); ++i)
-    append_encoded(cells, r.columns[i]);
-  out.text(cells);
-}
-
-std::shared_ptr<row> read_row(byte_reader& in, const view_schema& view) {
-  auto r = std::make_shared<row>();
-  r->key = std::string{in.text()};
-  r->revision = static_cast<std::uint32_t>(in.varint());
-  auto cells = in.text();
-  for (auto part : {std::string_view{r->key}, cells})
-    while (!part.empty()) {
-      auto v = take_encoded(part);
-      if (!v)
-        return nullptr;
-      r->columns.push_back(std::move(*v));
-    }
-  return in.ok() && r->columns.size() == view.columns.size() ? r : nullptr;
-}
-
 } // namespace tidemill

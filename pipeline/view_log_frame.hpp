@@ -3,12 +3,11 @@
 #include "event/bytes.hpp"
 #include "event/ids.hpp"
 #include "event/result.hpp"
-#include "event/rows.hpp"
+#include "event/time.hpp"
 #include "pipeline/link.hpp"
 #include "pipeline/plan.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,7 +16,7 @@
 
 namespace tidemill {
 
-/// What the logs of endless and session views share: a head that says whose log it is and how far it goes,
+/// What the logs of all views share: a head that says whose log it is and how far it goes,
 /// then records of the head, then those since. A head repeats what the records before it have said; only the
 /// first one in a log is read.
 ///
@@ -54,10 +53,5 @@ private:
 
 /// A record of a view's log that doesn't decode.
 [[nodiscard]] error damaged_view_log();
-
-/// Key, revision and cells of a row, as all logs have them. What is read back has no window yet; null: the
-/// bytes are damaged.
-void write_row(byte_writer& out, std::size_t by, const row& r);
-[[nodiscard]] std::shared_ptr<row> read_row(byte_reader& in, const view_schema& view);
 
 } // namespace tidemill

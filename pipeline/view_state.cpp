@@ -1,39 +1,13 @@
 #include "pipeline/view_state.hpp"
 
+#include "pipeline/row_parts.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace tidemill {
-namespace {
-
-std::optional<double> to_number(const value& v) {
-  if (const auto* i = v.get_if<std::int64_t>())
-    return static_cast<double>(*i);
-  if (const auto* u = v.get_if<std::uint64_t>())
-    return static_cast<double>(*u);
-  if (const auto* d = v.get_if<double>())
-    return *d;
-  if (const auto* d = v.get_if<decimal>())
-    return static_cast<double>(d->units) / static_cast<double>(decimal_one);
-  return std::nullopt;
-}
-
-/// The `by` values of a key → `to`.
-void take_by(std::string_view key, std::size_t columns, std::vector<value>& to) {
-  to.clear();
-  while (!key.empty()) {
-    auto v = take_encoded(key);
-    if (!v)
-      break;
-    to.push_back(std::move(*v));
-  }
-  to.resize(columns);
-}
-
-} // namespace
-
 view_state::view_state(const view_plan& what, std::size_t partitions)
-    : sealed_through(nothing_sealed), durable_through(nothing_sealed), frontier(partitions), what_(what) {}
+    : frame(what, partitions), what_(what) {}
 
 key_state& view_state::key(std::string_view bytes, std::uint64_t hash) {
   auto* known = keys_.find(bytes, hash);
@@ -134,11 +108,7 @@ std::shared_ptr<row> view_state::make_row(const key_state& k, std::int64_t e, ro
   take_by(k.key, what_.by.size(), slots_);
   r->columns.reserve(what_.schema->columns.size());
   r->columns.assign(slots_.begin(), slots_.end());
-  total.finish(slots_, r->window_end - r->window_start);
-  for (const auto& column : what_.columns) {
-    auto v = column.evaluate(slots_);
-    r->columns.push_back(v.is_error() ? value{} : std::move(v)); // 0/0 of an empty window, say: no value
-  }
+  append_results(what_, total, r->window_end - r->window_start, slots_, r->columns);
   return r;
 }
 
@@ -326,12 +296,12 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
     seal_window(s, in_slice, out.rows, of_rows);
   log.varint(out.rows.size());
   for (const auto& r : out.rows)
-    write_row(log, *r);
+    write_row(log, what_.by.size(), *r, cells_);
   if (!sliding())
     drop_unsealed(s, in_slice);
   for (auto* k : in_slice)
     look_at(*k);
-  sealed_through = durable_through = s;
+  sealed_through = frame.through = s;
   for (auto* k : of_rows) {
     window_done(*k, s);
     look_at(*k);
@@ -339,16 +309,6 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   if (!out.rows.empty())
     rows_[s] = out.rows;
   return out;
-}
-
-bool view_state::advance_frontier(const std::vector<offset>& have) {
-  bool news = false;
-  for (std::size_t p = 0; p < frontier.size(); ++p)
-    if (have[p] > frontier[p]) {
-      frontier[p] = have[p];
-      news = true;
-    }
-  return news;
 }
 
 std::vector<std::pair<event_time, std::vector<row_ptr>>> view_state::sealed_after(event_time after) const {
@@ -372,7 +332,7 @@ std::vector<row_ptr> view_state::published_rows() const {
 
 event_time view_state::trim(event_time keep) {
   if (rows_.empty())
-    return trimmed_;
+    return frame.trimmed;
   auto newest = what_.window.end_of(rows_.rbegin()->first);
   auto until = std::min(newest - what_.schema->retain, keep);
   while (!rows_.empty() && what_.window.end_of(rows_.begin()->first) <= until) {
@@ -382,7 +342,7 @@ event_time view_state::trim(event_time keep) {
           look_at(*k);
     rows_.erase(rows_.begin());
   }
-  return trimmed_ = std::max(trimmed_, until);
+  return frame.trimmed = std::max(frame.trimmed, until);
 }
 
 void view_state::look_at(key_state& k) {
@@ -395,7 +355,7 @@ void view_state::forget_unused(const std::function<void(key_state*)>& leaving) {
     k->maybe_unused = false;
     // A model is worth keeping as long as there are rows that it has seen.
     const auto* h = k->history.get();
-    auto scored = h != nullptr && !h->models.empty() && what_.window.end_of(h->last_row) > trimmed_ &&
+    auto scored = h != nullptr && !h->models.empty() && what_.window.end_of(h->last_row) > frame.trimmed &&
                   rows_.contains(h->last_row);
     if (!k->unsealed.empty() || k->any_sealed() || k->had() || scored || !k->published.empty())
       continue;

@@ -5,6 +5,7 @@
 #include "pipeline/panes.hpp"
 #include "pipeline/plan.hpp"
 #include "pipeline/view_keys.hpp"
+#include "pipeline/view_log_frame.hpp"
 
 #include <functional>
 #include <map>
@@ -24,10 +25,10 @@ class view_state {
 public:
   view_state(const view_plan& what, std::size_t partitions);
 
-  std::int64_t sealed_through;
-  /// As far as the log tells: the last slice that had anything to seal. What workers may forget.
-  std::int64_t durable_through;
-  std::vector<offset> frontier; ///< per partition: what readers have seen, durable
+  std::int64_t sealed_through = nothing_sealed;
+  /// As far as the log tells: `frame.through` is the last slice that had anything to seal, which workers may
+  /// forget.
+  view_log_frame frame;
 
   /// Replaces the panes of (slice, key, partition); `keys`: theirs. False: the bytes are damaged.
   [[nodiscard]] bool replace(std::span<const pane_image> panes, partition_id from,
@@ -53,9 +54,6 @@ public:
   /// those shown before in which a slice from `oldest` on may have changed. Changed ones go to `put`.
   void compose_open(key_state& key, std::int64_t closed, std::int64_t oldest, std::vector<row_ptr>& put);
 
-  /// Notes that readers will see these offsets; false if nothing is new.
-  bool advance_frontier(const std::vector<offset>& have);
-  [[nodiscard]] std::string frontier_record() const;
   [[nodiscard]] status recover(std::string_view record);
   [[nodiscard]] std::vector<std::string> head() const;
   [[nodiscard]] std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed_after(event_time after) const;
@@ -96,9 +94,10 @@ private:
   void drop_unsealed(std::int64_t s, const std::vector<key_state*>& in_slice);
   void look_at(key_state& key);
   static void begin_sealed(byte_writer& out, std::int64_t s);
-  void write_row(byte_writer& out, const row& r) const;
-  [[nodiscard]] std::shared_ptr<row> read_row(byte_reader& in, std::int64_t e) const;
+  /// A sealed row of the window that ends with slice `e`.
+  [[nodiscard]] std::shared_ptr<row> read_sealed(byte_reader& in, std::int64_t e) const;
   [[nodiscard]] bool recover_sealed(byte_reader& in);
+  [[nodiscard]] bool recover_rows(byte_reader& in);
   [[nodiscard]] bool recover_key(byte_reader& in);
   [[nodiscard]] bool recover_slice(key_state& key, std::int64_t s, byte_reader& in);
 
@@ -109,12 +108,9 @@ private:
   std::set<key_state*, key_order> live_;                             // sliding: keys with sealed slices
   std::vector<key_state*> unused_;                                   // maybe without anything left
   std::map<std::int64_t, std::vector<row_ptr>> rows_;                // sealed and retained, by end slice
-  event_time trimmed_ = time_min;
-  accumulator total_; // scratch, as the next two lines
+  accumulator total_;                                                // scratch, as the next two lines
   std::vector<value> slots_;
   mutable std::string cells_, bits_;
-  bool fresh_ = true; // no record recovered yet
-  bool in_head_ = false, skip_head_ = false;
 };
 
 } // namespace tidemill
