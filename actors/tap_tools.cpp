@@ -1,5 +1,6 @@
 #include "actors/tap_tools.hpp"
 
+#include "event/json_member.hpp"
 #include "event/json_parse.hpp"
 #include "http/http_client.hpp"
 #include "http/request.hpp"
@@ -14,16 +15,8 @@ std::string address_of(const definition& d) {
   return "http://" + host + ":" + std::to_string(listen.port);
 }
 
-const value* member(const value& object, std::string_view name) {
-  if (const auto* map = object.as_map())
-    for (const auto& [key, v] : *map)
-      if (const auto* text = key.get_if<std::string>(); text != nullptr && *text == name)
-        return &v;
-  return nullptr;
-}
-
 std::uint64_t natural(const value& object, std::string_view name) {
-  const auto* v = member(object, name);
+  const auto* v = json_member(object, name);
   const auto* n = v != nullptr ? v->get_if<std::int64_t>() : nullptr;
   return n != nullptr ? static_cast<std::uint64_t>(*n) : 0;
 }
@@ -32,7 +25,7 @@ std::uint64_t natural(const value& object, std::string_view name) {
 std::string reason(const http_answer& a) {
   auto body = parse_json(a.body);
   if (body)
-    if (const auto* detail = member(*body, "detail"))
+    if (const auto* detail = json_member(*body, "detail"))
       if (const auto* text = detail->get_if<std::string>())
         return *text;
   return "the server answered " + std::to_string(a.status);
@@ -81,7 +74,7 @@ result<tap_page> tap_reader::next() {
   if (!body || body->as_map() == nullptr)
     return error{errc::refused, "what answered is no pipeline of this version"};
   tap_page page;
-  if (const auto* fields = member(*body, "fields"); fields != nullptr && fields->as_list() != nullptr)
+  if (const auto* fields = json_member(*body, "fields"); fields != nullptr && fields->as_list() != nullptr)
     for (const auto& f : *fields->as_list())
       if (const auto* name = f.get_if<std::string>())
         page.fields.push_back(*name);

@@ -3,6 +3,7 @@
 #include "actors/tap_tools.hpp"
 #include "cli/commands.hpp"
 #include "cli/load_pipeline.hpp"
+#include "event/json_member.hpp"
 #include "event/json_parse.hpp"
 #include "event/value.hpp"
 
@@ -103,14 +104,6 @@ std::string parse(const std::vector<std::string>& arguments, command_line& c) {
   return {};
 }
 
-const value* member(const value& object, std::string_view name) {
-  if (const auto* map = object.as_map())
-    for (const auto& [key, v] : *map)
-      if (const auto* text = key.get_if<std::string>(); text != nullptr && *text == name)
-        return &v;
-  return nullptr;
-}
-
 /// Events as lines of a table; a column is as wide as its widest cell so far.
 class table {
 public:
@@ -122,8 +115,8 @@ public:
     }
     std::vector<std::string> cells;
     for (const auto& f : fields) {
-      const auto* event = member(e, "event");
-      const auto* v = event != nullptr ? member(*event, f) : nullptr;
+      const auto* event = json_member(e, "event");
+      const auto* v = event != nullptr ? json_member(*event, f) : nullptr;
       cells.push_back(cell(v));
     }
     line(cells);
@@ -174,8 +167,8 @@ public:
 
   /// What went wrong; empty: nothing.
   std::string add(const value& e) {
-    const auto* partition = member(e, "partition");
-    const auto* raw = member(e, "raw");
+    const auto* partition = json_member(e, "partition");
+    const auto* raw = json_member(e, "raw");
     const auto* number = partition != nullptr ? partition->get_if<std::int64_t>() : nullptr;
     const auto* text = raw != nullptr ? raw->get_if<std::string>() : nullptr;
     if (number == nullptr || text == nullptr || text->find('\n') != std::string::npos) {

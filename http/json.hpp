@@ -1,5 +1,6 @@
 #pragma once
 
+#include "event/json_member.hpp"
 #include "event/result.hpp"
 #include "event/value.hpp"
 
@@ -40,8 +41,5 @@ struct json_array_fault {
 /// Reads one JSON value: integers in range as `int`, other numbers as `double`, objects as maps with text
 /// keys in order. For small texts (commands). Errors: `event_malformed` with the byte.
 [[nodiscard]] result<value> parse_json(std::string_view text, std::size_t depth = 32);
-
-/// The member `name` of an object, or null; the first one if it is repeated.
-[[nodiscard]] const value* json_member(const value& object, std::string_view name) noexcept;
 
 } // namespace tidemill

@@ -1,56 +1,31 @@
 #include "storage/tables/row_index.hpp"
 
+#include "event/ip_address.hpp"
 #include "event/time.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <charconv>
 #include <limits>
 
 namespace tidemill {
 namespace {
 
-using address = std::array<unsigned char, 16>; // v4 as ::ffff:a.b.c.d
-
-std::optional<address> parse_address(std::string_view text) {
-  address out{};
-  const std::string terminated{text};
-  if (terminated.size() != text.size() || terminated.find('\0') != std::string::npos)
-    return std::nullopt;
-  if (::inet_pton(AF_INET6, terminated.c_str(), out.data()) == 1)
-    return out;
-  out[10] = out[11] = 0xff;
-  return ::inet_pton(AF_INET, terminated.c_str(), out.data() + 12) == 1 ? std::optional{out} : std::nullopt;
-}
-
-std::string bytes_of(const address& a) {
-  return {reinterpret_cast<const char*>(a.data()), a.size()};
+std::string bytes_of(const ip_address& a) {
+  return {a.bytes.begin(), a.bytes.end()};
 }
 
 /// Both ends of `10.0.0.0/8`; an address alone is a network of one. Bits behind the prefix must be zero.
 std::optional<std::pair<std::string, std::string>> parse_network(std::string_view text) {
-  const auto slash = text.find('/');
-  auto first = parse_address(text.substr(0, slash));
-  if (!first)
+  if (text.find('/') == std::string_view::npos) {
+    const auto one = parse_ip(text);
+    return one ? std::optional{std::pair{bytes_of(*one), bytes_of(*one)}} : std::nullopt;
+  }
+  const auto block = parse_cidr(text);
+  if (!block || block->masked() != *block)
     return std::nullopt;
-  const auto v4 = text.substr(0, slash).find(':') == std::string_view::npos;
-  unsigned bits = v4 ? 32 : 128;
-  if (slash != std::string_view::npos) {
-    const auto number = text.substr(slash + 1);
-    const auto most = bits;
-    const auto [end, bad] = std::from_chars(number.data(), number.data() + number.size(), bits);
-    if (bad != std::errc{} || end != number.data() + number.size() || bits > most)
-      return std::nullopt;
-  }
-  bits += v4 ? 96 : 0;
-  auto last = *first;
-  for (unsigned bit = bits; bit < 128; ++bit) {
-    const auto mask = static_cast<unsigned char>(0x80u >> bit % 8);
-    if (((*first)[bit / 8] & mask) != 0)
-      return std::nullopt;
-    last[bit / 8] |= mask;
-  }
-  return std::pair{bytes_of(*first), bytes_of(last)};
+  auto last = block->address;
+  for (unsigned bit = block->shared; bit < 128; ++bit)
+    last.bytes[bit / 8] |= static_cast<std::uint8_t>(0x80u >> bit % 8);
+  return std::pair{bytes_of(block->address), bytes_of(last)};
 }
 
 /// A number as one of kind `column`, if it is exactly that; nothing if not.
@@ -72,7 +47,9 @@ std::optional<value> whole_number(const value& key, kind column) {
 std::optional<std::string> key_bytes(const value& key, kind column, bool addresses) {
   if (addresses) {
     const auto* text = key.get_if<std::string>();
-    const auto a = text != nullptr ? parse_address(*text) : std::nullopt;
+    if (text == nullptr)
+      return std::nullopt;
+    const auto a = parse_ip(*text);
     return a ? std::optional{bytes_of(*a)} : std::nullopt;
   }
   std::string out;
