@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <vector>
 
 namespace tidemill {
@@ -73,11 +74,11 @@ const source_plan* source_of(const plan& p, const std::string& key) {
 
 std::string verdict(const plan& p, const std::string& key, const std::string& part, const std::string& id) {
   const auto* source = source_of(p, key);
-  auto found = source == nullptr ? nullptr : find_view(p, part);
-  return found == nullptr || std::ranges::find(source->views, part, &view_plan::name) == source->views.end()
-             ? "not in the file"
-         : state_identity(*found) == id ? "as in the file"
-                                        : "the file has another definition";
+  auto now = source == nullptr ? std::map<std::string, std::string>{} : state_identities(*source);
+  auto found = now.find(part);
+  return found == now.end()    ? "not in the file"
+         : found->second == id ? "as in the file"
+                               : "the file has another definition";
 }
 
 result<std::vector<checkpoint_store::history>> read(const std::filesystem::path& data) {
@@ -227,6 +228,31 @@ void compare_view(const plan& before, const view_plan& old, const plan& after, s
   }
 }
 
+std::map<std::string, std::string> step_ids(const plan& p) {
+  std::map<std::string, std::string> all;
+  for (const auto& source : p.sources)
+    for (const auto& stream : source.streams)
+      for (const auto& state : stream.states)
+        all[state.name] = source.name + ' ' + state.id;
+  return all;
+}
+
+void compare_steps(const plan& before, const plan& after, state_changes& out) {
+  auto old = step_ids(before), now = step_ids(after);
+  for (const auto& [name, id] : old)
+    if (auto found = now.find(name); found == now.end()) {
+      out.text += "removed step " + name + ": what it knows is dropped\n";
+    } else if (found->second == id) {
+      out.text += "kept    step " + name + '\n';
+    } else {
+      out.text += "lost    step " + name + ": it was changed, or what comes before it; it starts anew\n";
+      out.loses = true;
+    }
+  for (const auto& [name, id] : now)
+    if (!old.contains(name))
+      out.text += "new     step " + name + ": starts empty, it doesn't know earlier events\n";
+}
+
 } // namespace
 
 state_changes compare_state(const plan& before, const plan& after) {
@@ -254,6 +280,7 @@ state_changes compare_state(const plan& before, const plan& after) {
       if (find_view(before, v.name) == nullptr)
         out.text += "new     view " + v.name + ": starts empty, it doesn't see earlier events\n";
   }
+  compare_steps(before, after, out);
   return out;
 }
 

@@ -14,12 +14,56 @@ std::string state_identity(const view_plan& v) {
   return content_id(v.state_id + v.rows_id);
 }
 
+std::map<std::string, std::string> state_identities(const source_plan& s) {
+  std::map<std::string, std::string> all;
+  for (const auto& view : s.views)
+    all[view.name] = state_identity(view);
+  for (const auto& stream : s.streams)
+    for (const auto& state : stream.states)
+      all[state.name] = state.id;
+  return all;
+}
+
 std::string checkpoint_key(const std::string& source, std::size_t partition) {
   return source + "/" + std::to_string(partition);
 }
 
+namespace {
+
+/// Of any partition of the source that has one here.
+const checkpoint* newest_checkpoint(const std::vector<checkpoint_store::history>& all,
+                                    const std::string& source) {
+  for (const auto& h : all)
+    if (h.key.substr(0, h.key.rfind('/')) == source)
+      for (const auto& k : h.checkpoints)
+        if (k.damage.empty())
+          return &k.head;
+  return nullptr;
+}
+
+void check_step(const step_state_plan& step, const checkpoint* saved, state_report& report) {
+  auto where = "step " + step.name;
+  if (saved == nullptr)
+    return report.fresh.push_back(where + ": starts empty");
+  if (auto before = saved->state_ids.find(step.name); before == saved->state_ids.end())
+    report.fresh.push_back(where + ": starts empty, from offset " + std::to_string(saved->at) +
+                           " on: it doesn't know earlier events");
+  else if (before->second == step.id)
+    report.restored.push_back(where + ": restored");
+  else
+    report.lost.push_back(where + " was changed, or what comes before it: it starts anew from here on and "
+                                  "doesn't know earlier events");
+}
+
+} // namespace
+
 state_report check_state(const plan& p, const std::filesystem::path& data, checkpoint_store& checkpoints) {
   state_report report;
+  if (auto histories = checkpoints.histories())
+    for (const auto& source : p.sources)
+      for (const auto& stream : source.streams)
+        for (const auto& step : stream.states)
+          check_step(step, newest_checkpoint(*histories, source.name), report);
   std::error_code ignored;
   for (const auto& source : p.sources)
     for (const auto& view : source.views) {

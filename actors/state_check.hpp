@@ -4,6 +4,7 @@
 #include "storage/checkpoint/checkpoint_store.hpp"
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace tidemill {
 /// What a checkpoint notes of a view. With another one its windows start anew: even where panes would fit,
 /// those of windows that are final are gone, and so are the rows made of them.
 [[nodiscard]] std::string state_identity(const view_plan& v);
+/// What a checkpoint of a source notes: its views, and the steps that remember something, by name.
+[[nodiscard]] std::map<std::string, std::string> state_identities(const source_plan& s);
 /// `clicks/3`: a worker's name in the checkpoint store.
 [[nodiscard]] std::string checkpoint_key(const std::string& source, std::size_t partition);
 

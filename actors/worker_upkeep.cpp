@@ -64,8 +64,7 @@ void worker_state::save_if_due(bool now) {
   c.journal = journal_->end() - state_->entries_due();
   c.source = s_.identity;
   c.mark = mark_;
-  for (const auto& view : s_.all->sources[s_.source].views)
-    c.state_ids[view.name] = state_identity(view);
+  c.state_ids = state_identities(s_.all->sources[s_.source]);
   c.tables = state_->table_versions();
   c.state = state_->snapshot();
   pending_ = std::move(c);

@@ -1,13 +1,12 @@
 #pragma once
 
-#include "event/frozen_state.hpp"
 #include "pipeline/aggregate.hpp"
+#include "pipeline/frozen_part.hpp"
 #include "pipeline/pane_blocks.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,26 +15,22 @@ namespace tidemill {
 class key_table;
 class key_reader;
 
-/// The panes of one view at one time: see `frozen_state`. Any thread, and any time: it keeps alive what it
-/// needs.
-class frozen_panes {
+/// The panes of one view at one time.
+///
+///     section: of a slice, panes: (number after the one before, key, changed_at, late, state)…
+class frozen_panes final : public frozen_part {
 public:
   struct slice {
     std::int64_t number;
     slice_blocks blocks;
   };
   frozen_panes(layout_ptr layout, std::unique_ptr<const key_reader> keys, std::vector<slice> slices);
-  frozen_panes(frozen_panes&&) noexcept;
-  ~frozen_panes();
+  ~frozen_panes() override;
 
-  [[nodiscard]] std::uint64_t entries() const noexcept;
-  /// Adds to `counts`.
-  void count(std::span<const offset_range> ranges, std::span<std::uint64_t> counts) const;
-  /// Each piece begins with `heading`.
-  ///
-  ///     sections: (slice, length, panes: (number after the one before, key, changed_at, late, state)…)…
+  [[nodiscard]] std::uint64_t entries() const noexcept override;
+  void count(std::span<const offset_range> ranges, std::span<std::uint64_t> counts) const override;
   status write(std::string_view heading, std::span<const offset_range> ranges, std::size_t piece_bytes,
-               const frozen_state::piece_taker& take) const;
+               const frozen_state::piece_taker& take) const override;
 
 private:
   layout_ptr layout_; // outlives the chunks

@@ -1,21 +1,26 @@
 #pragma once
 
 #include "event/frozen_state.hpp"
-#include "pipeline/frozen_panes.hpp"
+#include "pipeline/frozen_part.hpp"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace tidemill {
 
-/// The state of a partition: its core, and the panes of its views.
+/// Whose entries a piece of state holds; stored.
+enum class part_kind : std::uint8_t { view = 1, step = 2 };
+
+/// The state of a partition: its core, and the entries of its views and steps.
 ///
-///     piece: format u8, view, state id, sections (see `frozen_panes::write`)
+///     piece: kind u8, name of the view or step, state id, sections (see `piece_writer`)
 class frozen_partition final : public frozen_state {
 public:
   explicit frozen_partition(std::string core) : core_(std::move(core)) {}
-  void add(const std::string& view, const std::string& state_id, frozen_panes panes);
+  void add(part_kind kind, const std::string& name, const std::string& state_id,
+           std::unique_ptr<const frozen_part> part);
 
   [[nodiscard]] const std::string& core() const override { return core_; }
   [[nodiscard]] std::uint64_t entries() const override;
@@ -25,12 +30,14 @@ public:
 
 private:
   std::string core_;
-  std::vector<std::pair<std::string, frozen_panes>> views_; // heading of its pieces, panes
+  std::vector<std::pair<std::string, std::unique_ptr<const frozen_part>>>
+      parts_; // by heading of their pieces
 };
 
-/// Takes a piece apart. False: it is damaged.
+/// A piece taken apart. False: it is damaged.
 struct piece_heading {
-  std::string_view view, state_id, sections;
+  part_kind kind{};
+  std::string_view name, state_id, sections;
 };
 [[nodiscard]] bool read_heading(std::string_view piece, piece_heading& out);
 

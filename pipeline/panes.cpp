@@ -139,11 +139,12 @@ std::vector<std::string> pane_table::changed_since(offset since, std::size_t pie
   return pieces;
 }
 
-frozen_panes pane_table::freeze() const {
+std::unique_ptr<const frozen_panes> pane_table::freeze() const {
   std::vector<frozen_panes::slice> slices;
   for (const auto& [number, in] : slices_)
     slices.push_back({number, in->blocks});
-  return {layout_, std::make_unique<const key_reader>(*keys_), std::move(slices)};
+  return std::make_unique<const frozen_panes>(layout_, std::make_unique<const key_reader>(*keys_),
+                                              std::move(slices));
 }
 
 bool pane_table::restore(std::string_view sections, std::int64_t freed) {

@@ -60,7 +60,7 @@ public:
   [[nodiscard]] std::vector<std::string> changed_since(offset since, std::size_t piece_bytes) const;
 
   /// What it is now, for any thread.
-  [[nodiscard]] frozen_panes freeze() const;
+  [[nodiscard]] std::unique_ptr<const frozen_panes> freeze() const;
   /// Takes back what `frozen_panes` wrote, into a table that had nothing else; of a pane that comes twice the
   /// first one counts. Slices ≤ `freed` are passed over. False: the bytes are damaged.
   [[nodiscard]] bool restore(std::string_view sections, std::int64_t freed);

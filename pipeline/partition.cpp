@@ -2,6 +2,7 @@
 
 #include "pipeline/frozen_partition.hpp"
 #include "pipeline/outlet.hpp"
+#include "pipeline/step_set.hpp"
 #include "pipeline/time_guard.hpp"
 #include "pipeline/view_feed.hpp"
 
@@ -17,7 +18,7 @@ namespace tidemill {
 namespace {
 
 constexpr std::size_t piece_bytes = 256u << 10;
-constexpr std::uint8_t core_format = 2;
+constexpr std::uint8_t core_format = 3;
 constexpr offset no_limit = std::numeric_limits<offset>::max();
 
 /// A record that couldn't become an event, with its place among the others. No error: it needn't.
@@ -36,16 +37,11 @@ struct partition::impl {
   impl(std::shared_ptr<const plan> p, std::size_t source_index, partition_id i, bool arrival_times,
        table_finder t)
       : all(std::move(p)), source(all->sources[source_index]), id(i), find_table(std::move(t)),
-        guard(source.out_of_order, source.max_future, arrival_times), out(source, i),
+        guard(source.out_of_order, source.max_future, arrival_times), steps(source), out(source, i),
         tables(source.tables.size()), versions(source.tables.size()) {
     counts.late.resize(source.views.size());
     for (const auto& view : source.views)
       feeds.push_back(std::make_unique<view_feed>(view, feeds.size()));
-    for (const auto& stream : source.streams) {
-      auto& instances = steps.emplace_back();
-      for (const auto& step : stream.steps)
-        instances.push_back(step->instance());
-    }
     auto made = make_codec(source.format, source.fields, source.needed);
     if (!made)
       throw std::logic_error{made.error().text()}; // the plan has compiled it before
@@ -65,13 +61,13 @@ struct partition::impl {
   std::set<offset> skips;
   std::vector<lost_stretch> lost;
   std::vector<std::unique_ptr<view_feed>> feeds;
+  step_set steps;
 
   // What leads to it.
   outlet out;
   table_set tables;
   std::vector<std::string> versions;
   std::unique_ptr<codec> decoder;
-  std::vector<std::vector<std::unique_ptr<step>>> steps;
   std::deque<record_batch_ptr> kept; // records not yet consumed, in order
   std::deque<journal_entry> due;
   std::map<std::size_t, offset> sinks;
@@ -295,7 +291,7 @@ struct partition::impl {
       seen_by->see(s, 0, events);
     for (std::size_t i = 0; i < stream.steps.size() && !events.selected.empty(); ++i) {
       failed.clear();
-      steps[s][i]->apply(events, tables, failed);
+      steps.at(s, i).apply(events, {tables, watermarks}, failed);
       if (seen_by != nullptr)
         seen_by->see(s, i + 1, events);
       for (const auto& f : failed)
@@ -523,6 +519,10 @@ const std::vector<std::string>& partition::table_versions() const noexcept {
   return impl_->versions;
 }
 
+std::vector<step_totals> partition::steps() const {
+  return impl_->steps.totals();
+}
+
 std::size_t partition::panes() const noexcept {
   std::size_t n = 0;
   for (const auto& f : impl_->feeds)
@@ -561,9 +561,11 @@ std::shared_ptr<const frozen_state> partition::snapshot() const {
     out.svarint(l.from.time_since_epoch().count());
     out.svarint(l.until.time_since_epoch().count());
   }
+  impl_->steps.save(out);
   auto all = std::make_shared<frozen_partition>(std::move(core));
+  impl_->steps.freeze(*all);
   for (const auto& f : impl_->feeds)
-    all->add(f->plan().name, f->plan().state_id, f->panes.freeze());
+    all->add(part_kind::view, f->plan().name, f->plan().state_id, f->panes.freeze());
   return all;
 }
 
@@ -583,12 +585,15 @@ status partition::restore(offset at, std::string_view core, const stored_pieces&
     piece_heading heading;
     if (!read_heading(piece, heading))
       return damaged("piece of state");
+    if (heading.kind == part_kind::step)
+      return impl_->steps.restore(heading);
     for (auto& f : impl_->feeds)
-      if (f->plan().name == heading.view && f->plan().state_id == heading.state_id && known(f->plan().name) &&
+      if (f->plan().name == heading.name && f->plan().state_id == heading.state_id && known(f->plan().name) &&
           !f->panes.restore(heading.sections, f->freed))
         return damaged("state of view " + f->plan().name);
     return {};
   }));
+  TIDEMILL_CHECK(impl_->steps.finish_restore());
   for (auto& f : impl_->feeds)
     if (!f->panes.finish_restore())
       return error{errc::corrupt, "the checkpoint lacks some of the state of view " + f->plan().name};
@@ -641,6 +646,8 @@ status partition::restore_core(std::string_view bytes, const std::function<bool(
       impl_->lost.push_back({from, event_time{microseconds{in.svarint()}}});
     }
   }
+  if (format > 2)
+    TIDEMILL_CHECK(impl_->steps.load(in));
   if (!in.ok() || !in.at_end())
     return damaged("core");
   return {};

@@ -131,13 +131,15 @@ public:
   [[nodiscard]] const std::vector<lost_stretch>& lost() const noexcept;
   [[nodiscard]] const std::vector<std::string>& table_versions() const noexcept;
   [[nodiscard]] std::size_t panes() const noexcept;
+  /// Of the steps that remember something, in the order of the plan.
+  [[nodiscard]] std::vector<step_totals> steps() const;
 
   /// All state as it is now; costs microseconds, and changes copy what they touch while it is alive.
   [[nodiscard]] std::shared_ptr<const frozen_state> snapshot() const;
   /// Into a fresh object: without any state.
   void start(offset at) noexcept;
-  /// Into a fresh object: what a snapshot at `at` was made of. A view whose `state_id` is not in `known`
-  /// starts empty. Errors: `corrupt`, and those of `pieces`.
+  /// Into a fresh object: what a snapshot at `at` was made of. A view that is not `known` starts empty,
+  /// and so does a view or step whose state has another id now. Errors: `corrupt`, and those of `pieces`.
   status restore(offset at, std::string_view core, const stored_pieces& pieces,
                  const std::function<bool(const std::string& view)>& known);
 

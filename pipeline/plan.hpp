@@ -100,6 +100,13 @@ struct stage_plan {
   std::vector<std::size_t> slots; ///< column of each field
 };
 
+/// What a step remembers, as checkpoints know it.
+struct step_state_plan {
+  std::size_t step = 0; ///< index in `stream_plan::steps`
+  std::string name;     ///< `hits/dedup`; the second of its kind in the stream: `hits/dedup[2]`
+  std::string id;       ///< hash of all that affects it
+};
+
 /// A stream: the steps applied to its parent's events.
 struct stream_plan {
   std::string name;
@@ -107,8 +114,9 @@ struct stream_plan {
   std::vector<std::shared_ptr<const step_plan>> steps;
   std::vector<std::string> step_names; ///< `hits.steps[2] lookup`
   schema fields;
-  std::vector<std::size_t> slots;   ///< column of each field
-  std::vector<stage_plan> stages{}; ///< before the first step, and after each
+  std::vector<std::size_t> slots;        ///< column of each field
+  std::vector<stage_plan> stages{};      ///< before the first step, and after each
+  std::vector<step_state_plan> states{}; ///< of the steps that remember something, in order
 };
 
 enum class output_kind : std::uint8_t { events, dead, late, future };

@@ -243,6 +243,19 @@ void plan_compiler::note_reads(const step_scope& scope, source_plan& s) {
       s.meta.at(i - fields) = true;
 }
 
+namespace {
+
+/// Doesn't change when steps of other kinds come or go.
+std::string state_name(const stream_plan& stream, const std::string& type) {
+  auto name = stream.name + '/' + type;
+  auto same = std::ranges::count_if(stream.states, [&](const step_state_plan& s) {
+    return s.name == name || s.name.starts_with(name + '[');
+  });
+  return same == 0 ? name : name + '[' + std::to_string(same + 1) + ']';
+}
+
+} // namespace
+
 void plan_compiler::read_stream(const stream_definition& s, place parent) {
   auto& source = out_->sources[parent.source];
   auto scope = scopes_[parent.source][parent.stream];
@@ -265,10 +278,12 @@ void plan_compiler::read_stream(const stream_definition& s, place parent) {
       faults_[f].path = path + faults_[f].path;
     if (!made)
       continue;
+    text += '\n' + c.type + ' ' + canonical(c.settings);
+    if (made->stateful())
+      plan.states.push_back({plan.steps.size(), state_name(plan, c.type), content_id(text)});
     plan.steps.push_back(std::move(made));
     plan.stages.push_back({scope.fields, scope.slots});
     plan.step_names.push_back(s.name.text + "[" + std::to_string(i) + "] " + c.type);
-    text += '\n' + c.type + ' ' + canonical(c.settings);
   }
   plan.fields = scope.fields;
   plan.slots = scope.slots;

@@ -1,17 +1,20 @@
 #pragma once
 
 #include "event/batch.hpp"
+#include "event/bytes.hpp"
 #include "event/definition.hpp"
 #include "event/result.hpp"
 #include "event/spec.hpp"
 #include "event/table.hpp"
 #include "pipeline/cel/expression.hpp"
+#include "pipeline/frozen_part.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tidemill {
@@ -19,14 +22,54 @@ namespace tidemill {
 /// The tables of a pipeline in their current version, by number; owned by the partition.
 using table_set = std::vector<table_ptr>;
 
+/// What a step sees besides the events.
+struct step_context {
+  const table_set& tables;
+  /// By row: the partition's watermark before the row's record. What depends on it is the same however
+  /// batches are cut.
+  std::span<const event_time> watermarks;
+};
+
+/// For status pages; part of a step's state, so that a replay doesn't count twice.
+struct step_totals {
+  std::uint64_t keys = 0;    ///< held now
+  std::uint64_t dropped = 0; ///< events that it took out by itself, without an error
+  friend bool operator==(const step_totals&, const step_totals&) = default;
+};
+
+/// What a step remembers from record to record; it goes into the partition's checkpoints.
+///
+/// A function of the records that the step has seen, one after the other: the same input cut at random saves
+/// the same bytes. It is a small part and entries, each of which knows the end of the record that changed it
+/// last (see `frozen_state`).
+class step_state {
+public:
+  virtual ~step_state() = default;
+  /// The small part: whole, with every checkpoint.
+  virtual void save(byte_writer& out) const = 0;
+  /// Into a fresh step, before `restore`. False: the bytes are damaged.
+  [[nodiscard]] virtual bool load(byte_reader& in) = 0;
+  /// The entries as they are now; after it, changes copy what they touch as long as the frozen part is alive.
+  [[nodiscard]] virtual std::unique_ptr<const frozen_part> freeze() const = 0;
+  /// Takes back sections that the frozen part wrote; of an entry that comes twice the first one counts.
+  /// Entries that `load` knows to be over are passed over. False: the bytes are damaged.
+  [[nodiscard]] virtual bool restore(std::string_view sections) = 0;
+  /// After the last `restore`. False: something is missing.
+  [[nodiscard]] virtual bool finish_restore() = 0;
+  [[nodiscard]] virtual step_totals totals() const = 0;
+};
+
 /// One step of a stream, run synchronously by a partition over a batch.
 ///
-/// Deterministic: same rows, same tables, same output. A row that fails leaves `batch.selected` and is
-/// reported. Instances belong to one partition and may keep scratch memory.
+/// Deterministic: same state, same rows, same context, same output and state. A row that fails leaves
+/// `batch.selected` and is reported. Instances belong to one partition and may keep scratch memory.
 class step {
 public:
   virtual ~step() = default;
-  virtual void apply(event_batch& batch, const table_set& tables, std::vector<cel::row_error>& failures) = 0;
+  virtual void apply(event_batch& batch, const step_context& context,
+                     std::vector<cel::row_error>& failures) = 0;
+  /// Null: it remembers nothing. Lives as long as the step.
+  [[nodiscard]] virtual step_state* state() noexcept { return nullptr; }
 };
 
 /// Removes from `rows` those that failed; both ascend.
@@ -39,6 +82,8 @@ class step_plan {
 public:
   virtual ~step_plan() = default;
   [[nodiscard]] virtual std::unique_ptr<step> instance() const = 0;
+  /// Whether its instances have a `state()`.
+  [[nodiscard]] virtual bool stateful() const noexcept { return false; }
 };
 
 /// What a step sees while it is compiled, and changes.

@@ -9,7 +9,7 @@ public:
 
   std::unique_ptr<step> instance() const override { return std::make_unique<filter>(*this); }
 
-  void apply(event_batch& batch, const table_set&, std::vector<cel::row_error>& failures) override {
+  void apply(event_batch& batch, const step_context&, std::vector<cel::row_error>& failures) override {
     auto before = failures.size();
     holds_.evaluate(batch, batch.selected, out_, failures);
     drop_failed(batch.selected, std::span{failures}.subspan(before));

@@ -9,7 +9,7 @@ namespace {
 class nothing : public step, public step_plan {
 public:
   std::unique_ptr<step> instance() const override { return std::make_unique<nothing>(); }
-  void apply(event_batch&, const table_set&, std::vector<cel::row_error>&) override {}
+  void apply(event_batch&, const step_context&, std::vector<cel::row_error>&) override {}
 };
 
 std::unique_ptr<step_plan> reduce(const component& c, step_scope& scope, bool keep,

@@ -97,8 +97,9 @@ public:
 
   std::unique_ptr<step> instance() const override { return std::make_unique<lookup>(s_); }
 
-  void apply(event_batch& batch, const table_set& tables, std::vector<cel::row_error>& failures) override {
-    const auto& table = tables[s_.table];
+  void apply(event_batch& batch, const step_context& context,
+             std::vector<cel::row_error>& failures) override {
+    const auto& table = context.tables[s_.table];
     if (!table)
       throw std::logic_error{"table " + s_.table_name + " has no version yet"};
     resolve(*table);

@@ -51,7 +51,7 @@ public:
 
   std::unique_ptr<step> instance() const override { return std::make_unique<mask>(s_); }
 
-  void apply(event_batch& batch, const table_set&, std::vector<cel::row_error>& failures) override {
+  void apply(event_batch& batch, const step_context&, std::vector<cel::row_error>& failures) override {
     for (const auto& p : s_.places) {
       if (batch.columns.size() <= p.to)
         batch.columns.resize(p.to + 1);

@@ -23,7 +23,7 @@ public:
 
   std::unique_ptr<step> instance() const override { return std::make_unique<parse>(s_); }
 
-  void apply(event_batch& batch, const table_set&, std::vector<cel::row_error>& failures) override {
+  void apply(event_batch& batch, const step_context&, std::vector<cel::row_error>& failures) override {
     const auto& texts = batch.columns[s_.from];
     auto in = std::make_shared<record_batch>();
     null_.clear();

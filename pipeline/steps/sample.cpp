@@ -17,7 +17,7 @@ public:
 
   std::unique_ptr<step> instance() const override { return std::make_unique<sample>(*this); }
 
-  void apply(event_batch& batch, const table_set&, std::vector<cel::row_error>& failures) override {
+  void apply(event_batch& batch, const step_context&, std::vector<cel::row_error>& failures) override {
     if (all_)
       return;
     if (by_) {

@@ -16,7 +16,7 @@ public:
 
   std::unique_ptr<step> instance() const override { return std::make_unique<set>(*this); }
 
-  void apply(event_batch& batch, const table_set&, std::vector<cel::row_error>& failures) override {
+  void apply(event_batch& batch, const step_context&, std::vector<cel::row_error>& failures) override {
     for (const auto& a : all_) {
       if (batch.columns.size() <= a.slot)
         batch.columns.resize(a.slot + 1);

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 class touchy_step : public step {
 public:
   touchy_step(std::size_t slot, std::set<std::int64_t> bad) : slot_(slot), bad_(std::move(bad)) {}
-  void apply(event_batch& batch, const table_set&, std::vector<cel::row_error>&) override {
+  void apply(event_batch& batch, const step_context&, std::vector<cel::row_error>&) override {
     for (auto row : batch.selected)
       if (bad_.contains(batch.columns[slot_].as<std::int64_t>()[row]))
         throw std::runtime_error{"a bug in a step"};

@@ -19,7 +19,7 @@ public:
 
   std::unique_ptr<step> instance() const override { return std::make_unique<throwing>(*this); }
 
-  void apply(event_batch& batch, const table_set&, std::vector<cel::row_error>& failures) override {
+  void apply(event_batch& batch, const step_context&, std::vector<cel::row_error>& failures) override {
     std::error_code ignored;
     if (!once_.empty() && !batch.selected.empty() && std::filesystem::remove(once_, ignored))
       throw std::runtime_error{"a bug that shows once"};

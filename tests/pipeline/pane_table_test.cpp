@@ -58,7 +58,7 @@ struct table {
   [[nodiscard]] kept_state all() const { return keep_all(*freeze()); }
   [[nodiscard]] std::shared_ptr<frozen_partition> freeze() const {
     auto frozen = std::make_shared<frozen_partition>("core");
-    frozen->add("v", "id", panes.freeze());
+    frozen->add(part_kind::view, "v", "id", panes.freeze());
     return frozen;
   }
   [[nodiscard]] bool restore(const kept_state& state,
