@@ -2,6 +2,7 @@
 
 #include "event/ids.hpp"
 #include "event/result.hpp"
+#include "event/time.hpp"
 
 #include <cstdint>
 #include <map>
@@ -19,6 +20,7 @@ struct outgoing_event {
   std::string json;
   std::string_view stream = {};        ///< the name of its stream, which lives as long as the pipeline's plan
   std::optional<std::string> key = {}; ///< of the record, where the sink asks for one
+  std::uint32_t input = 0;             ///< of an exchange: which of its inputs this belongs to
 };
 
 /// Events of one partition up to an offset. `upto` moves also when there are no events.
@@ -27,6 +29,7 @@ struct outgoing_batch {
   offset upto = 0;
   std::vector<outgoing_event> events;
   std::size_t bytes = 0;
+  event_time watermark = time_min; ///< of the partition at `upto`
 };
 
 /// Writes the events of a stream to the outside, each once.
@@ -38,6 +41,8 @@ public:
   /// Per partition the offset up to which events are held durably: replay below it is skipped.
   /// Called once, before the first write; truncates what a crash left half-written.
   [[nodiscard]] virtual result<std::map<partition_id, offset>> resume() = 0;
+  /// After `resume`: the offsets from which on nothing has ever been written, if that may be more.
+  [[nodiscard]] virtual std::map<partition_id, offset> reached() const { return {}; }
   /// Appends. Events of a partition come in order and each exactly once after `resume`.
   virtual status write(const outgoing_batch& batch) = 0;
   /// Makes all written events durable, together with the offsets that `resume` would then tell.
