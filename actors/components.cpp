@@ -1,6 +1,8 @@
 // From settings to objects: the only place that knows every kind of source, table and sink.
 #include "actors/components.hpp"
 
+#include "actors/state_check.hpp"
+
 #include "event/hash.hpp"
 #include "storage/file/file_event_sink.hpp"
 #include "storage/file/file_source.hpp"
@@ -130,6 +132,11 @@ result<made_source> make_generate(const source_plan& s, const std::filesystem::p
   return made_source{std::move(source), nullptr, {}};
 }
 
+std::string new_log_id() {
+  std::random_device device;
+  return content_id(std::to_string(device()) + std::to_string(device()) + std::to_string(device()));
+}
+
 result<made_source> make_http(const source_plan& s, const std::filesystem::path& data) {
   const auto& o = s.settings.settings;
   ingest_log::settings l;
@@ -137,9 +144,7 @@ result<made_source> make_http(const source_plan& s, const std::filesystem::path&
   l.partitions = partitions_of(s);
   l.max_unread = static_cast<std::uint64_t>(o.integer("max_backlog", 1 << 30));
   l.max_record = static_cast<std::uint32_t>(o.integer("max_body", 16 << 20));
-  std::random_device device;
-  auto random_id = content_id(std::to_string(device()) + std::to_string(device()) + std::to_string(device()));
-  TIDEMILL_TRY(auto log, ingest_log::open(data / "ingest" / s.name, l, random_id));
+  TIDEMILL_TRY(auto log, ingest_log::open(data / "ingest" / s.name, l, new_log_id()));
   return made_source{std::make_unique<log_source>(log), log,
                      s.partition_by ? make_partitioner(s, l.partitions) : partitioner{}};
 }
@@ -301,6 +306,20 @@ std::unique_ptr<table_store> make_table(const component& c, const std::filesyste
   t.columns = declared_columns(c);
   t.delimiter = (o.text("delimiter", ",") + ",").front();
   return make_row_table(std::move(t));
+}
+
+result<std::shared_ptr<exchange_log>> open_exchange(const plan& all, std::size_t s,
+                                                    const std::vector<numbered_source>& sources,
+                                                    const std::filesystem::path& data) {
+  const auto& plan = *all.sources[s].exchange;
+  exchange_log::settings l;
+  l.name = all.sources[s].name;
+  l.partitions = plan.partitions;
+  for (auto from : plan.sources)
+    l.sources.push_back({sources.at(from).name, sources.at(from).first, sources.at(from).partitions});
+  for (const auto& in : plan.inputs)
+    l.inputs.push_back(in.origin);
+  return exchange_log::open(exchange_folder(data, all.sources[s]), std::move(l), new_log_id());
 }
 
 result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,

@@ -5,6 +5,7 @@
 #include "storage/event_sink.hpp"
 #include "storage/log/data_lock.hpp"
 #include "storage/log/dead_letter_log.hpp"
+#include "storage/log/exchange_log.hpp"
 #include "storage/log/ingest_log.hpp"
 #include "storage/log_mirror.hpp"
 #include "storage/record_source.hpp"
@@ -48,6 +49,11 @@ struct numbered_source {
   std::string name;
   std::uint32_t first = 0, partitions = 1;
 };
+
+/// The log of the exchange that is source `s` of the plan. `sources` are those before it.
+[[nodiscard]] result<std::shared_ptr<exchange_log>> open_exchange(const plan& all, std::size_t s,
+                                                                  const std::vector<numbered_source>& sources,
+                                                                  const std::filesystem::path& data);
 
 /// For sinks whose `feed` is `events`. `sources` are all of the plan.
 [[nodiscard]] result<std::unique_ptr<event_sink>>

@@ -91,8 +91,9 @@ using worker_actor = caf::typed_actor<
     caf::reacts_to<std::uint32_t, link_hello>, caf::reacts_to<std::uint32_t, link_ack>,
     // A view has started (again): ask it to open a link.
     caf::reacts_to<atom::view_up, std::uint32_t, caf::actor>,
-    // A sink tells where it stands, once after each start of the worker; then what is durable.
-    caf::reacts_to<atom::resume, std::uint32_t, std::uint64_t>,
+    // A sink tells what it holds, and from where on it has never had anything, once after each start of the
+    // worker; then what is durable.
+    caf::reacts_to<atom::resume, std::uint32_t, std::uint64_t, std::uint64_t>,
     caf::reacts_to<atom::durable, std::uint32_t, std::uint64_t>,
     // A checkpoint at this offset is stored; nothing before the second, and no journal entry before the third
     // is needed.

@@ -39,6 +39,19 @@ std::string describe_windows(const view_plan& v) {
          std::to_string(w.slices) + (w.slices == 1 ? " slice" : " slices");
 }
 
+std::string describe_exchange(const plan& p, const source_plan& s) {
+  std::string from;
+  for (const auto& in : s.exchange->inputs) {
+    from += (from.empty()              ? ""
+             : s.exchange->join->as_of ? " as of "
+                                       : " with ") +
+            p.sources[in.source].streams[in.stream].name + " by";
+    for (auto field : in.key)
+      from += ' ' + in.fields[field].name;
+  }
+  return "exchange " + s.name + ": " + from + ", " + std::to_string(s.exchange->partitions) + " partitions\n";
+}
+
 std::string describe_ends(const view_plan& v, microseconds out_of_order) {
   const auto& w = v.window;
   if (!v.schema->endless())
@@ -60,9 +73,10 @@ std::string describe_ends(const view_plan& v, microseconds out_of_order) {
 std::string describe(const plan& p, const std::filesystem::path& data) {
   std::string out;
   for (const auto& s : p.sources) {
-    out += "source " + s.name + ": " + s.settings.type + ", format " + s.format.name +
-           ", out of order up to " + format_config_duration(s.out_of_order) +
-           (s.idle ? ", idle after " + format_config_duration(*s.idle) : "") + '\n';
+    out += s.exchange ? describe_exchange(p, s)
+                      : "source " + s.name + ": " + s.settings.type + ", format " + s.format.name +
+                            ", out of order up to " + format_config_duration(s.out_of_order) +
+                            (s.idle ? ", idle after " + format_config_duration(*s.idle) : "") + '\n';
     for (const auto& stream : s.streams)
       if (stream.parent)
         out += "  stream " + stream.name + ": from " + s.streams[*stream.parent].name + ", " +
@@ -81,7 +95,8 @@ std::string describe(const plan& p, const std::filesystem::path& data) {
     }
   }
   for (const auto& s : p.sinks)
-    out += "sink " + s.settings.name.text + ": " + s.settings.type + '\n';
+    if (!s.exchange)
+      out += "sink " + s.settings.name.text + ": " + s.settings.type + '\n';
   std::error_code ignored;
   auto state = data.empty() ? data : current_state_folder(data);
   if (state.empty() || !std::filesystem::exists(state / "checkpoints", ignored))
@@ -138,14 +153,16 @@ void platform::impl::make_boards() {
   }
   opened.resize(all->sources.size());
   ingests.resize(all->sources.size());
+  exchanges.resize(all->sources.size());
   routes.resize(all->sources.size());
 }
 
 std::uint64_t platform::impl::events() const {
   std::uint64_t n = 0;
-  for (const auto& s : boards->sources)
-    for (const auto& p : s->shown())
-      n += p->records;
+  for (std::size_t s = 0; s < all->sources.size(); ++s)
+    if (!all->sources[s].exchange) // they have been counted before
+      for (const auto& p : boards->sources[s]->shown())
+        n += p->records;
   return n;
 }
 
@@ -216,9 +233,9 @@ std::string platform::address() const {
 progress platform::now() const {
   progress p;
   p.watermark = time_max;
-  for (const auto& s : impl_->boards->sources)
-    for (const auto& b : s->shown()) {
-      p.events += b->records;
+  for (std::size_t s = 0; s < impl_->boards->sources.size(); ++s)
+    for (const auto& b : impl_->boards->sources[s]->shown()) {
+      p.events += impl_->all->sources[s].exchange ? 0 : b->records.load();
       p.late += b->late;
       p.dead += b->dead;
       p.future += b->future;

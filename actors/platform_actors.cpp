@@ -17,6 +17,8 @@
 namespace tidemill {
 namespace {
 
+constexpr std::chrono::milliseconds exchange_sync{25}; // what a join costs in latency, and a sync of the disk
+
 bool takes_sealed_rows(const sink_plan& s, const std::string& view) {
   return s.feed == sink_feed::sealed_rows && std::ranges::find(s.views, view) != s.views.end();
 }
@@ -83,6 +85,13 @@ caf::actor platform::impl::spawn_sink(caf::event_based_actor* parent, std::size_
   if (s.feed == sink_feed::sealed_rows)
     return parent->spawn<caf::detached>(
         sealed_sink_actor, sealed_sink_setup{shown, [this, &s] { return make_sealed_sink(s, *all); }});
+  if (s.exchange) {
+    auto make = [log = exchanges[*s.exchange]]() -> result<std::unique_ptr<event_sink>> {
+      return std::make_unique<exchange_sink>(log);
+    };
+    return parent->spawn<caf::detached>(event_sink_actor,
+                                        event_sink_setup{shown, std::move(make), exchange_sync});
+  }
   return parent->spawn<caf::detached>(
       event_sink_actor, event_sink_setup{shown, [this, &s] { return make_event_sink(s, *all, numbered); }});
 }
@@ -211,8 +220,11 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
       };
       fixed.committed = [this, s, id](offset at) { runners[s]->committed(id, at); };
       fixed.release = [this, s, id](offset upto) {
+        // A failure costs space, not safety.
         if (ingests[s])
-          (void)ingests[s]->release(id, upto); // a failure costs space, not safety
+          (void)ingests[s]->release(id, upto);
+        if (exchanges[s])
+          (void)exchanges[s]->records()->release(id, upto);
       };
       supervised child{"worker " + fixed.key, supervised::kind::worker, s, p, {}, {}, fixed.assigned};
       child.start = [this, fixed, s, sinks](caf::event_based_actor* parent, std::uint64_t incarnation,
@@ -256,7 +268,8 @@ void platform::impl::start_actors() {
         static_cast<std::int64_t>(std::max<std::size_t>(1, boards->sources[s]->partitions.size()));
     runner.bytes = std::max<std::int64_t>(256 << 10, engine().integer("memory", 256 << 20) / partitions);
     runner.max_lead = source.max_lead;
-    runner.aligned = source.partition_by.has_value();
+    // A partition of an exchange that waits for another holds up who feeds both.
+    runner.aligned = source.partition_by.has_value() || source.exchange.has_value();
     runner.skip_gaps = source.settings.settings.text("on_gap") == "continue";
     runners.push_back(
         std::make_unique<source_runner>(std::move(opened[s]), runner, boards, s, listener_of(s)));

@@ -9,6 +9,7 @@
 #include "actors/supervisor.hpp"
 #include "http/server.hpp"
 #include "storage/log/data_lock.hpp"
+#include "storage/log/exchange_log.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -67,6 +68,7 @@ struct platform::impl {
   std::vector<running_view> views;
   std::vector<std::unique_ptr<source_runner>> runners;
   std::vector<std::shared_ptr<ingest_log>> ingests;
+  std::vector<std::shared_ptr<exchange_log>> exchanges; ///< by source; null for others
   std::vector<numbered_source> numbered; ///< how sinks tell partitions of several sources apart
   std::unique_ptr<system_config> config;
   std::unique_ptr<caf::actor_system> system;
@@ -108,6 +110,7 @@ struct platform::impl {
   status open_sources(const std::stop_token& stop);
   void show_kept_rows(std::size_t s, std::size_t partitions);
   status open_source(std::size_t s, const std::stop_token& stop);
+  [[nodiscard]] result<made_source> make_input(std::size_t s);
   status start_engine(const std::stop_token& stop);
   status choose_epoch();
   status start_http();

@@ -88,12 +88,20 @@ void platform::impl::show_kept_rows(std::size_t s, std::size_t partitions) {
   }
 }
 
+result<made_source> platform::impl::make_input(std::size_t s) {
+  const auto& source = all->sources[s];
+  if (!source.exchange)
+    return make_source(source, {all->written.name, base_folder(all->written), *data});
+  TIDEMILL_TRY(exchanges[s], open_exchange(*all, s, numbered, data->path()));
+  return made_source{std::make_unique<exchange_source>(exchanges[s]), nullptr, {}};
+}
+
 /// Waits for what the source needs, however long that takes, and says so meanwhile.
 status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
   const auto& source = all->sources[s];
   const auto place = "sources." + source.name;
   auto& shown = *boards->sources[s];
-  TIDEMILL_TRY(auto made, make_source(source, {all->written.name, base_folder(all->written), *data}));
+  TIDEMILL_TRY(auto made, make_input(s));
   for (auto tries = 0;; ++tries) {
     auto there = made.source->open(std::chrono::milliseconds{500});
     if (there)

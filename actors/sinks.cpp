@@ -59,7 +59,11 @@ offset event_sink_state::held(std::uint32_t partition) {
 }
 
 void event_sink_state::tell(std::uint32_t partition, std::uint32_t sink, const worker_actor& to) {
-  caf::anon_send(to, atom::resume_v, sink, std::uint64_t{held(partition)});
+  const auto upto = held(partition);
+  const auto all = sink_->reached();
+  const auto reached = all.find(static_cast<partition_id>(partition));
+  caf::anon_send(to, atom::resume_v, sink, std::uint64_t{upto},
+                 std::uint64_t{reached == all.end() ? 0 : reached->second});
 }
 
 void event_sink_state::tell_feeder(std::uint32_t partition, const caf::actor& to) {
@@ -78,7 +82,8 @@ void event_sink_state::write_entries(const sink_work_ptr& w, const caf::actor& f
 /// False: the pipeline is stopping.
 bool event_sink_state::write(const outgoing_batch& batch, std::uint32_t sink, const worker_actor& from) {
   auto& held = held_[batch.partition];
-  if (batch.upto <= held && held > 0)
+  const auto news = batch.events.empty() && batch.upto == held; // of the watermark alone
+  if (batch.upto <= held && held > 0 && !news)
     return true; // of a worker that has died meanwhile; its successor starts from `held`
   if (!retry(s_.common, [&] { return sink_->write(batch); }))
     return false;

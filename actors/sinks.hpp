@@ -39,11 +39,10 @@ bool retry(const sink_common& c, const std::function<status()>& attempt);
 
 /// An event sink. Messages:
 ///
-///     (resume, partition, sink, worker)   a worker asks where the sink stands → (resume, sink, offset)
-///     (sink_work_ptr, sink, worker)       events → (durable, sink, offset) once synced
-///     (resume, partition, feeder)         the same of an `alert_feeder` → (resume, offset)
-///     (sink_work_ptr, feeder)             entries → (durable, offset) once written
-///     beat, drain
+///     (resume, partition, sink, worker)   a worker asks where the sink stands → (resume, sink, held,
+///     reached) (sink_work_ptr, sink, worker)       events → (durable, sink, offset) once synced (resume,
+///     partition, feeder)         the same of an `alert_feeder` → (resume, offset) (sink_work_ptr, feeder)
+///     entries → (durable, offset) once written beat, drain
 struct event_sink_setup {
   sink_common common;
   std::function<result<std::unique_ptr<event_sink>>()> make;

@@ -1,6 +1,7 @@
 #include "actors/state_check.hpp"
 
 #include "event/hash.hpp"
+#include "storage/checkpoint/manifest.hpp"
 
 #include <algorithm>
 
@@ -8,6 +9,10 @@ namespace tidemill {
 
 std::filesystem::path view_log_folder(const std::filesystem::path& data, const view_plan& v) {
   return data / "views" / v.name / (v.state_id.substr(0, 12) + "-" + v.rows_id.substr(0, 12));
+}
+
+std::filesystem::path exchange_folder(const std::filesystem::path& data, const source_plan& s) {
+  return data / "exchange" / s.name / s.exchange->id.substr(0, 12);
 }
 
 std::string state_identity(const view_plan& v) {
@@ -55,6 +60,30 @@ void check_step(const step_state_plan& step, const checkpoint* saved, state_repo
                                   "doesn't know earlier events");
 }
 
+/// A log of other events is of no use, and neither is what was made of it.
+void check_exchange(const source_plan& source, const std::filesystem::path& data, state_report& report) {
+  std::error_code ignored;
+  const auto mine = exchange_folder(data, source);
+  if (!std::filesystem::is_directory(mine.parent_path(), ignored))
+    return;
+  auto others = false;
+  for (const auto& entry : std::filesystem::directory_iterator{mine.parent_path(), ignored})
+    if (entry.path() != mine) {
+      others = true;
+      report.stale.push_back(entry.path());
+    }
+  if (!others || std::filesystem::exists(mine, ignored))
+    return;
+  report.lost.push_back("exchange " + source.name +
+                        " was changed, or what comes before it: what lies in its log is dropped");
+  report.stale.push_back(data / "journal" / source.name);
+  const auto prefix = safe_name(source.name + '/');
+  if (std::filesystem::is_directory(data / "checkpoints", ignored))
+    for (const auto& entry : std::filesystem::directory_iterator{data / "checkpoints", ignored})
+      if (entry.path().filename().string().starts_with(prefix))
+        report.stale.push_back(entry.path());
+}
+
 } // namespace
 
 state_report check_state(const plan& p, const std::filesystem::path& data, checkpoint_store& checkpoints) {
@@ -65,6 +94,9 @@ state_report check_state(const plan& p, const std::filesystem::path& data, check
         for (const auto& step : stream.states)
           check_step(step, newest_checkpoint(*histories, source.name), report);
   std::error_code ignored;
+  for (const auto& source : p.sources)
+    if (source.exchange)
+      check_exchange(source, data, report);
   for (const auto& source : p.sources)
     for (const auto& view : source.views) {
       auto folder = view_log_folder(data, view);

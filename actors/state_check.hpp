@@ -10,6 +10,9 @@
 
 namespace tidemill {
 
+/// Where the log of an exchange lies.
+[[nodiscard]] std::filesystem::path exchange_folder(const std::filesystem::path& data, const source_plan& s);
+
 /// The folder of a view's log: one for each definition of the view.
 [[nodiscard]] std::filesystem::path view_log_folder(const std::filesystem::path& data, const view_plan& v);
 /// What a checkpoint notes of a view. With another one its windows start anew: even where panes would fit,

@@ -84,6 +84,9 @@ public:
 private:
   std::vector<std::uint32_t> partitions() const {
     std::vector<std::uint32_t> out(all_->sources.size(), 1);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      if (all_->sources[i].exchange)
+        out[i] = all_->sources[i].exchange->partitions;
     for (const auto& step : test_.steps)
       if (const auto* s = std::get_if<test_send>(&step.of))
         for (std::size_t i = 0; i < out.size(); ++i)
@@ -110,7 +113,7 @@ private:
 
   std::size_t source(const text_at& name) const {
     auto found = std::ranges::find(all_->sources, name.text, &source_plan::name);
-    if (found == all_->sources.end())
+    if (found == all_->sources.end() || found->exchange)
       throw impossible{{name.at, "there is no source \"" + name.text + "\""}};
     return static_cast<std::size_t>(found - all_->sources.begin());
   }
@@ -270,7 +273,8 @@ private:
       for (std::size_t o = 0; o < all_->sources[s].outputs.size(); ++o) {
         const auto& output = all_->sources[s].outputs[o];
         auto events = driver_->events(s, o);
-        if (output.kind == output_kind::events || looked_at.contains(output.name) || events.empty())
+        if (output.kind == output_kind::events || output.kind == output_kind::exchange ||
+            looked_at.contains(output.name) || events.empty())
           continue;
         faults_.push_back({test_.name.at, "events of " + output.name + ", of which the test says nothing: " +
                                               std::to_string(events.size()) + ", the first:\n  " +

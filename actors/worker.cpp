@@ -15,10 +15,11 @@ namespace tidemill {
 namespace {
 
 /// Room for events up to an offset.
-std::shared_ptr<sink_work> sink_work_upto(partition_id p, offset upto, token_ptr token) {
+std::shared_ptr<sink_work> sink_work_upto(partition_id p, const partition& state, token_ptr token) {
   auto w = std::make_shared<sink_work>();
   w->batch.partition = p;
-  w->batch.upto = upto;
+  w->batch.upto = state.position();
+  w->batch.watermark = state.watermark();
   w->token = std::move(token);
   return w;
 }
@@ -178,21 +179,26 @@ void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
   const auto& outputs = s_.all->sources[s_.source].outputs;
   auto dead_letters = static_cast<std::uint32_t>(s_.all->sinks.size());
   for (auto& sink : sinks_) {
-    auto w = sink_work_upto(at_sinks(), state_->position(), token);
+    auto w = sink_work_upto(at_sinks(), *state_, token);
     for (const auto& e : out) {
       const auto& o = outputs[e.output];
-      auto wanted = sink.index == dead_letters ? o.kind != output_kind::events
-                                               : std::ranges::find(o.sinks, sink.index) != o.sinks.end();
+      auto wanted = sink.index == dead_letters
+                        ? o.kind != output_kind::events && o.kind != output_kind::exchange
+                        : std::ranges::find(o.sinks, sink.index) != o.sinks.end();
       if (!wanted || e.id.at < *sink.floor)
         continue;
       w->batch.bytes += e.json.size();
       auto& event = w->batch.events.emplace_back(outgoing_event{e.id, e.json, o.name, {}});
-      if (auto key = std::ranges::find(o.keys, sink.index, &output_key::sink); key != o.keys.end())
+      event.input = static_cast<std::uint32_t>(o.input);
+      if (o.kind == output_kind::exchange)
+        event.key = e.keys.front();
+      else if (auto key = std::ranges::find(o.keys, sink.index, &output_key::sink); key != o.keys.end())
         event.key = e.keys.at(static_cast<std::size_t>(key - o.keys.begin()));
     }
     if (w->batch.events.empty())
       continue; // the offset alone follows with the next beat
     sink.sent = w->batch.upto;
+    sink.told = w->batch.watermark;
     caf::anon_send(sink.handle, sink_work_ptr{std::move(w)}, sink.index, worker_actor{self_});
   }
 }
@@ -263,14 +269,18 @@ void worker_state::beat() {
     finish_drain();
 }
 
-/// The offset alone, where there was no event.
+/// The offset alone, where there was no event, and the watermark to whom it matters.
 void worker_state::tell_sinks() {
-  for (auto& sink : sinks_)
-    if (sink.sent < state_->position()) {
-      sink.sent = state_->position();
-      caf::anon_send(sink.handle, sink_work_ptr{sink_work_upto(at_sinks(), sink.sent, nullptr)}, sink.index,
-                     worker_actor{self_});
-    }
+  for (auto& sink : sinks_) {
+    const auto passed = sink.follows && sink.sent == state_->position() && sink.told < state_->watermark();
+    if (sink.sent >= state_->position() && !passed)
+      continue;
+    sync_journal();
+    auto w = sink_work_upto(at_sinks(), *state_, nullptr);
+    sink.sent = w->batch.upto;
+    sink.told = w->batch.watermark;
+    caf::anon_send(sink.handle, sink_work_ptr{std::move(w)}, sink.index, worker_actor{self_});
+  }
 }
 
 void worker_state::show() {
@@ -308,7 +318,9 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
       [=](std::uint32_t view, const link_hello& h) { self->state.hello(view, h); },
       [=](std::uint32_t view, const link_ack& a) { self->state.acked(view, a); },
       [=](atom::view_up, std::uint32_t view, const caf::actor& handle) { self->state.view_up(view, handle); },
-      [=](atom::resume, std::uint32_t sink, std::uint64_t upto) { self->state.resumed(sink, upto); },
+      [=](atom::resume, std::uint32_t sink, std::uint64_t upto, std::uint64_t reached) {
+        self->state.resumed(sink, upto, reached);
+      },
       [=](atom::durable, std::uint32_t sink, std::uint64_t upto) { self->state.durable(sink, upto); },
       [=](atom::saved, std::uint64_t at, std::uint64_t needed, std::uint64_t journal) {
         self->state.saved(at, needed, journal);

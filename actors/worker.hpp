@@ -88,7 +88,7 @@ public:
   void hello(std::size_t view, const link_hello& h);
   void acked(std::size_t view, const link_ack& a);
   void view_up(std::size_t view, caf::actor handle);
-  void resumed(std::size_t sink, offset upto);
+  void resumed(std::size_t sink, offset upto, offset reached);
   void durable(std::size_t sink, offset upto);
   void saved(offset at, offset needed, std::uint64_t journal);
   void beat();
@@ -100,6 +100,8 @@ private:
     caf::actor handle;
     std::optional<offset> floor; ///< the sink held this when we started; nothing: hasn't said
     offset sent = 0, durable = 0;
+    bool follows = false;       ///< an exchange: it wants to know the watermark, too
+    event_time told = time_min; ///< of those
   };
   void restore();
   void begin_if_ready();

@@ -32,7 +32,8 @@ void worker_state::start(worker_setup setup) {
   acked_.assign(source.views.size(), 0);
   flushed_.assign(source.views.size(), 0);
   for (const auto& [index, handle] : s_.sinks)
-    sinks_.push_back({index, handle, std::nullopt, 0, 0});
+    sinks_.push_back({index, handle, std::nullopt, 0, 0,
+                      index < s_.all->sinks.size() && s_.all->sinks[index].exchange.has_value()});
   restore();
   shown().running = true;
   last_save_ = self_->clock().now();
@@ -147,11 +148,11 @@ void worker_state::view_up(std::size_t view, caf::actor handle) {
                  worker_actor{self_});
 }
 
-void worker_state::resumed(std::size_t sink, offset upto) {
+void worker_state::resumed(std::size_t sink, offset upto, offset reached) {
   for (auto& s : sinks_)
     if (s.index == sink && !s.floor) {
       s.floor = s.durable = s.sent = upto;
-      state_->sink_holds(sink, upto);
+      state_->sink_holds(sink, std::max(upto, reached));
     }
   begin_if_ready();
 }

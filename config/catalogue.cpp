@@ -35,6 +35,7 @@ const catalogue& components() {
                              .sinks = pointers(sink_specs()),
                              .view = &view_spec(),
                              .score = &score_spec(),
+                             .join = &join_spec(),
                              .alert = &alert_spec(),
                              .serve = &serve_spec(),
                              .engine = &engine_spec()};

@@ -13,6 +13,7 @@ struct catalogue {
   std::vector<const spec*> sources, tables, steps, models, sinks;
   const spec* view = nullptr;
   const spec* score = nullptr;
+  const spec* join = nullptr;
   const spec* alert = nullptr;
   const spec* serve = nullptr;
   const spec* engine = nullptr;

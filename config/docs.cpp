@@ -166,7 +166,7 @@ A pipeline is one YAML file of at most 4 MiB. Its keys at the top:
 | `pipeline` | The name of the pipeline. |
 | `sources` | name → [source](#sources): where events come from. |
 | `tables` | name → [table](#tables): reference data for lookups. |
-| `streams` | name → {`from`, `steps`, `route`}: a source or another stream, a list of [steps](#steps), and branches (docs/steps.md). |
+| `streams` | name → {`from`, `steps`, `route`}: a source or another stream, a list of [steps](#steps), and branches (docs/steps.md); {`key_by`} or {`join`} instead of or beside `from`: see [joins](#joins) and docs/joins.md. |
 | `views` | name → [view](#views): aggregates per key and window. |
 | `alerts` | name → [alert](#alerts): conditions over the rows of views. |
 | `sinks` | name → [sink](#sinks): where rows and events go. |
@@ -224,6 +224,10 @@ std::string reference_markdown(const catalogue& known) {
   group(out, "Steps",
         "Entries of a stream's `steps`, done in order. An event that fails in one goes to `<stream>.dead`.",
         known.steps, "");
+  out.heading(2, "Joins");
+  out.line("`join` of a stream; `key_by` and `partitions` beside it are told in docs/joins.md.");
+  out.line();
+  out.body("join", *known.join, "join: ");
   out.heading(2, "Views");
   out.body("view", *known.view, "traffic: ");
   aggregates(out);

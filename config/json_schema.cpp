@@ -1,5 +1,7 @@
 #include "config/json_schema.hpp"
 
+#include "event/definition.hpp"
+
 #include "event/value.hpp"
 
 #include <map>
@@ -227,11 +229,18 @@ private:
                            {"additionalProperties", false}}));
     return object(
         {{"type", "object"},
-         {"properties", object({{"from", reference("text")},
-                                {"steps", object({{"type", "array"}, {"items", reference("step")}})},
-                                {"route", map_of(reference("text"))},
-                                {"route_to", object({{"enum", texts({"first", "all"})}})}})},
-         {"required", texts({"from"})},
+         {"properties",
+          object({{"from", reference("text")},
+                  {"steps", object({{"type", "array"}, {"items", reference("step")}})},
+                  {"route", map_of(reference("text"))},
+                  {"route_to", object({{"enum", texts({"first", "all"})}})},
+                  {"key_by", reference("texts")},
+                  {"join", settings("join", *known_.join)},
+                  {"partitions", object({{"type", "integer"},
+                                         {"minimum", 1},
+                                         {"maximum", std::int64_t{stream_definition::most_partitions}}})}})},
+         {"oneOf",
+          value_list{object({{"required", texts({"from"})}}), object({{"required", texts({"join"})}})}},
          {"additionalProperties", false}});
   }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <fstream>
 #include <optional>
 #include <system_error>
@@ -51,7 +52,6 @@ const std::vector<field_spec>& stream_fields() {
       {.name = "from",
        .type = field_type::reference,
        .text = "a source or another stream",
-       .required = true,
        .foreign = {"input", "inputs", "source", "sources"}},
       {.name = "steps",
        .type = field_type::texts,
@@ -61,7 +61,19 @@ const std::vector<field_spec>& stream_fields() {
        .type = field_type::expressions,
        .text = "branches: each a stream NAME.BRANCH",
        .foreign = {"switch", "branches", "split", "swimlanes", "cases"}},
-      {.name = "route_to", .type = field_type::choice, .text = "first or all", .choices = {"first", "all"}}};
+      {.name = "route_to", .type = field_type::choice, .text = "first or all", .choices = {"first", "all"}},
+      {.name = "key_by",
+       .type = field_type::texts,
+       .text = "fields: events that agree in them meet in one partition",
+       .foreign = {"partition_by", "group_by", "repartition", "keyBy", "shuffle"}},
+      {.name = "join",
+       .type = field_type::section,
+       .text = "two streams that meet, instead of from",
+       .foreign = {"joins", "merge", "lookup"}},
+      {.name = "partitions",
+       .type = field_type::integer,
+       .text = "of the exchange that key_by or join need",
+       .foreign = {"parallelism", "shards"}}};
   return all;
 }
 
@@ -227,13 +239,56 @@ private:
         else
           reader_.fault(child->at, path + ".route_to",
                         "events go to the first branch that takes them, or to all", "route_to: first | all");
+      } else if (name->text == "join") {
+        s.join = reader_.read(*child, *known_.join, child->at, path + ".join");
+      } else if (name->text == "key_by") {
+        key_by(*child, path + ".key_by", s);
+      } else if (name->text == "partitions") {
+        partitions(*child, path + ".partitions", s);
       } else {
         has_from |= reader_.unknown_key(*name, path, stream_fields()) == "from";
       }
     }
-    if (!has_from && !reader_.incomplete())
-      reader_.fault(key.at, path, "missing key \"from\"", "from: a source or another stream");
+    check_stream(key, path, s, has_from, node);
     out_.streams.push_back(std::move(s));
+  }
+
+  void check_stream(const yaml_node& key, const std::string& path, const stream_definition& s, bool has_from,
+                    const yaml_node& node) {
+    if (reader_.incomplete())
+      return;
+    if (!has_from && !s.join)
+      reader_.fault(key.at, path, "missing key \"from\"", "from: a source or another stream");
+    if (has_from && s.join)
+      reader_.fault(s.from.at, path + ".from", "a stream with `join` comes from the streams that it joins",
+                    "remove `from`");
+    if (s.join && !s.key_by.empty())
+      reader_.fault(s.key_by.front().at, path + ".key_by", "a join brings equal keys together itself",
+                    "remove `key_by`");
+    if (const auto* n = node.find("partitions"); n != nullptr && !s.join && s.key_by.empty())
+      reader_.fault(n->at, path + ".partitions", "this stream stays in the partitions of its source",
+                    "add `key_by`, or remove `partitions`");
+  }
+
+  void key_by(const yaml_node& node, const std::string& path, stream_definition& s) {
+    if (node.of == yaml_node::kind::sequence) {
+      for (std::size_t i = 0; i < node.items.size(); ++i)
+        if (auto field = reader_.text(*node.items[i], path + '[' + std::to_string(i) + ']', "a field"))
+          s.key_by.push_back(*std::move(field));
+    } else if (auto field = reader_.text(node, path, "a field, or a list of fields")) {
+      s.key_by.push_back(*std::move(field));
+    }
+  }
+
+  void partitions(const yaml_node& node, const std::string& path, stream_definition& s) {
+    auto text = reader_.text(node, path, "a number");
+    if (!text)
+      return;
+    const auto* end = text->text.data() + text->text.size();
+    const auto [stop, failed] = std::from_chars(text->text.data(), end, s.partitions);
+    if (failed != std::errc{} || stop != end || s.partitions < 1 ||
+        s.partitions > stream_definition::most_partitions)
+      reader_.fault(text->at, path, "partitions are a number from 1 to 1024", "partitions: 4");
   }
 
   void route(const yaml_node& node, const std::string& path, stream_definition& s) {

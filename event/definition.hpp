@@ -3,6 +3,8 @@
 #include "event/options.hpp"
 #include "event/test_case.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,12 +20,19 @@ struct component {
 /// A stream: where its events come from and what is done to them, in order.
 struct stream_definition {
   text_at name;
-  text_at from; ///< a source or another stream
+  text_at from; ///< a source or another stream; empty with `join`
   std::vector<component> steps;
   /// Branches: name → condition. Each is a stream `NAME.BRANCH` behind the steps; what no condition takes
   /// goes to `NAME.else`.
   std::vector<std::pair<text_at, text_at>> route{};
   bool route_to_all = false; ///< to each branch whose condition holds; else to the first
+  /// Fields: events that agree in them meet in one partition of an exchange before the steps.
+  std::vector<text_at> key_by{};
+  /// Two streams that meet instead of `from`; its settings follow `join_spec` (pipeline/registry.hpp).
+  std::optional<options> join{};
+  std::uint32_t partitions = default_partitions; ///< of the exchange
+
+  static constexpr std::uint32_t default_partitions = 4, most_partitions = 1024;
 };
 
 /// A view; its settings follow `view_spec` (pipeline/registry.hpp).

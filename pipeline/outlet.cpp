@@ -1,6 +1,8 @@
 #include "pipeline/outlet.hpp"
 
 #include "event/value.hpp"
+#include "pipeline/exchange_body.hpp"
+#include "pipeline/exchange_intake.hpp"
 
 #include <algorithm>
 
@@ -65,12 +67,31 @@ outlet::outlet(const source_plan& source, partition_id id)
     case output_kind::future:
       future_ = i;
       break;
+    case output_kind::exchange:
+      exchanges_.push_back(i);
+      break;
     }
   }
 }
 
 bool outlet::wants(std::size_t stream) const noexcept {
   return events_[stream] != nobody;
+}
+
+void outlet::exchange(std::size_t stream, const event_batch& batch, const selection& rows) {
+  for (auto output : exchanges_) {
+    const auto& o = source_.outputs[output];
+    if (o.of != stream)
+      continue;
+    const auto& slots = source_.streams[stream].slots;
+    for (auto row : rows) {
+      std::string body, key;
+      append_body(body, batch, row, slots);
+      for (auto field : o.key)
+        append_encoded(key, batch.columns[slots[field]], row);
+      add(output, batch.records[row], std::move(body), {std::move(key)});
+    }
+  }
 }
 
 void outlet::add(std::size_t output, const record& r, std::string json,
@@ -97,6 +118,11 @@ std::string outlet::refusal(std::string_view stream, std::string_view step, cons
     json += ",\"received\":\"" + format_rfc3339(*r.arrival) + '"';
   if (r.meta != nullptr)
     append_meta(json, *r.meta);
+  if (source_.exchange) {
+    auto text = exchange_record_json(*source_.exchange, r.bytes);
+    append_bytes(json += ',', "raw", text);
+    return json += '}';
+  }
   append_bytes(json += ',', "raw",
                r.meta != nullptr && r.meta->tombstone ? std::nullopt : std::optional{r.bytes});
   json += '}';

@@ -30,6 +30,9 @@ public:
   /// computed goes out without one; returns how often that was.
   std::uint64_t events(std::size_t stream, const event_batch& batch, const selection& rows);
 
+  /// The selected rows of a stream, to the exchanges that it feeds.
+  void exchange(std::size_t stream, const event_batch& batch, const selection& rows);
+
   /// Moves all that was built to `out`, in the order of records, then outputs.
   void take(std::vector<emission>& out);
 
@@ -44,6 +47,7 @@ private:
   partition_id id_;
   std::vector<std::size_t> events_, dead_, late_; // outputs by stream, by view
   std::size_t future_ = nobody;
+  std::vector<std::size_t> exchanges_; // outputs
   std::vector<emission> built_;
 };
 

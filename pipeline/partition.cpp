@@ -1,5 +1,6 @@
 #include "pipeline/partition.hpp"
 
+#include "pipeline/exchange_intake.hpp"
 #include "pipeline/frozen_partition.hpp"
 #include "pipeline/outlet.hpp"
 #include "pipeline/step_set.hpp"
@@ -27,6 +28,10 @@ struct refused_record {
   error why;
 };
 
+std::unique_ptr<exchange_intake> intake_of(const source_plan& source) {
+  return source.exchange ? std::make_unique<exchange_intake>(source) : nullptr;
+}
+
 bool is_tombstone(const record& r) noexcept {
   return r.meta != nullptr && r.meta->tombstone;
 }
@@ -37,11 +42,14 @@ struct partition::impl {
   impl(std::shared_ptr<const plan> p, std::size_t source_index, partition_id i, bool arrival_times,
        table_finder t)
       : all(std::move(p)), source(all->sources[source_index]), id(i), find_table(std::move(t)),
-        guard(source.out_of_order, source.max_future, arrival_times), steps(source), out(source, i),
-        tables(source.tables.size()), versions(source.tables.size()) {
+        guard(source.out_of_order, source.max_future, arrival_times), intake(intake_of(source)),
+        steps(source, intake.get()), out(source, i), tables(source.tables.size()),
+        versions(source.tables.size()) {
     counts.late.resize(source.views.size());
     for (const auto& view : source.views)
       feeds.push_back(std::make_unique<view_feed>(view, feeds.size()));
+    if (source.exchange)
+      return;
     auto made = make_codec(source.format, source.fields, source.needed);
     if (!made)
       throw std::logic_error{made.error().text()}; // the plan has compiled it before
@@ -61,6 +69,7 @@ struct partition::impl {
   std::set<offset> skips;
   std::vector<lost_stretch> lost;
   std::vector<std::unique_ptr<view_feed>> feeds;
+  std::unique_ptr<exchange_intake> intake; // instead of a codec, where events come from other sources
   step_set steps;
 
   // What leads to it.
@@ -129,7 +138,7 @@ struct partition::impl {
       kept.front() = std::move(rest);
     }
     // What was lost is of a time that is not final yet, and how far it reaches only the next record tells.
-    auto from = guard.watermark();
+    auto from = watermark();
     if (lost.empty() || lost.back().until < from)
       lost.push_back({from, time_max});
     else
@@ -140,6 +149,10 @@ struct partition::impl {
   void end_stretch(event_time t) noexcept {
     if (!lost.empty() && lost.back().until == time_max)
       lost.back().until = t + source.out_of_order;
+  }
+
+  [[nodiscard]] event_time watermark() const noexcept {
+    return intake ? std::max(guard.watermark(), intake->watermark()) : guard.watermark();
   }
 
   /// Entries take effect in the order of their offsets. A gap may come before entries of a replay: what lies
@@ -275,6 +288,7 @@ struct partition::impl {
       passed[s] = events.selected;
       if (out.wants(s))
         counts.unkeyed += out.events(s, events, passed[s]);
+      out.exchange(s, events, passed[s]);
     }
     for (std::size_t v = 0; v < feeds.size(); ++v) {
       auto refused = feeds[v]->apply(events, passed[feeds[v]->plan().stream], watermarks, out);
@@ -300,8 +314,49 @@ struct partition::impl {
     }
   }
 
+  /// As `consume`, of what comes through an exchange: its events have been decoded and judged before.
+  void take_in(offset limit) {
+    at_work = position;
+    if (const auto& next = kept.front()->records; one_by_one && !next.empty())
+      at_work = next.front().at;
+    events.clear();
+    events.partition = id;
+    watermarks.clear();
+    intake->begin();
+    std::vector<exchange_intake::refusal> refused;
+    std::size_t frontiers = 0;
+    for (const auto& batch : kept)
+      frontiers += intake->take(*plain(batch), limit, events, watermarks, refused);
+    for (const auto& r : refused)
+      out.refused(output_kind::dead, 0, "join", r.what, r.why);
+    counts.dead += refused.size();
+    if (!events.selected.empty())
+      run_streams();
+    release(limit);
+    counts.records -= frontiers;
+    at_work.reset();
+  }
+
+  /// Without the records that are to be skipped.
+  record_batch_ptr plain(const record_batch_ptr& batch) {
+    if (skips.empty())
+      return batch;
+    std::vector<refused_record> refused;
+    auto rest = decodable(batch, refused);
+    for (const auto& r : refused) {
+      out.refused(output_kind::dead, 0, "decode", r.what, r.why);
+      ++counts.dead;
+      skips.erase(r.what.at);
+    }
+    return rest;
+  }
+
   /// Consumes kept records below `limit`. False: the rest waits for more records.
   bool consume(offset limit, bool more) {
+    if (intake) {
+      take_in(limit);
+      return true;
+    }
     std::vector<refused_record> refused;
     at_work = position;
     decode(refused);
@@ -496,7 +551,7 @@ offset partition::read_position() const noexcept {
 }
 
 event_time partition::watermark() const noexcept {
-  return impl_->guard.watermark();
+  return impl_->watermark();
 }
 
 bool partition::ended() const noexcept {

@@ -40,8 +40,9 @@ struct journal_entry {
 struct emission {
   std::size_t output = 0; ///< index in `source_plan::outputs`
   event_id id;
-  std::string json;
-  std::vector<std::optional<std::string>> keys{}; ///< as in `output_plan::keys`
+  std::string json; ///< to an exchange: its body, see pipeline/exchange_body.hpp
+  std::vector<std::optional<std::string>>
+      keys{}; ///< as in `output_plan::keys`; to an exchange: what chooses the partition
 };
 
 /// Running totals of a partition; part of its state, so a replay doesn't count twice.

@@ -102,6 +102,8 @@ struct stage_plan {
 
 /// What a step remembers, as checkpoints know it.
 struct step_state_plan {
+  /// Not a step: what comes before the first one, through an exchange.
+  static constexpr std::size_t intake = ~std::size_t{0};
   std::size_t step = 0; ///< index in `stream_plan::steps`
   std::string name;     ///< `hits/dedup`; the second of its kind in the stream: `hits/dedup[2]`
   std::string id;       ///< hash of all that affects it
@@ -119,7 +121,7 @@ struct stream_plan {
   std::vector<step_state_plan> states{}; ///< of the steps that remember something, in order
 };
 
-enum class output_kind : std::uint8_t { events, dead, late, future };
+enum class output_kind : std::uint8_t { events, dead, late, future, exchange };
 
 /// The key that a sink wants with each event: `key:` of the sink, compiled against the stream's fields.
 struct output_key {
@@ -131,9 +133,40 @@ struct output_key {
 struct output_plan {
   std::string name; ///< `hits`, `log.dead`, `hourly.late`, `log.future`
   output_kind kind;
-  std::size_t of = 0;             ///< index of the stream (events, dead) or view (late)
+  std::size_t of = 0;             ///< index of the stream (events, dead, exchange) or view (late)
   std::vector<std::size_t> sinks; ///< indexes in `plan::sinks`; the dead-letter log is not counted
   std::vector<output_key> keys{}; ///< of the sinks that want one
+  std::size_t exchange = 0;       ///< the source that it feeds, where `kind` says so
+  std::size_t input = 0;          ///< in `exchange_plan::inputs`
+  std::vector<std::size_t> key{}; ///< fields of the stream, whose values choose the partition there
+};
+
+/// A stream whose events enter an exchange.
+struct exchange_input {
+  std::size_t source = 0, stream = 0;
+  std::size_t origin = 0;       ///< its source in `exchange_plan::sources`
+  schema fields;                ///< of the stream
+  std::vector<std::size_t> key; ///< fields: events that agree in them go to one partition
+};
+
+/// Pairs of events: of the left input, which is the first one, and of the right one.
+///
+/// A right event is near enough if its time lies in [left − before, left + after].
+struct join_plan {
+  bool as_of = false;      ///< only the latest of those that are near enough
+  bool keeps_left = false; ///< an event of the left without partner comes alone
+  microseconds before{}, after{}, lateness{};
+  std::size_t max_rows = 0;         ///< of each side
+  std::vector<std::size_t> right{}; ///< fields of the right that are taken; their columns follow the left's
+};
+
+/// Where events of streams meet by key: a sink of their workers, and a source with partitions of its own.
+struct exchange_plan {
+  std::uint32_t partitions = 1;
+  std::vector<exchange_input> inputs;
+  std::vector<std::size_t> sources; ///< of `inputs`, each once
+  std::optional<join_plan> join;
+  std::string id; ///< hash of all that affects what is in its log
 };
 
 /// One source with everything that runs on its events.
@@ -156,6 +189,8 @@ struct source_plan {
   std::vector<view_plan> views;
   std::vector<output_plan> outputs;
   std::vector<std::string> tables; ///< names, by number
+  /// Its events come from other sources of the plan, which stand before it.
+  std::optional<exchange_plan> exchange{};
 
   /// Whether the source should fill `record::meta`.
   [[nodiscard]] bool wants_meta() const noexcept { return keep_meta || needs_record_meta(meta); }
@@ -174,6 +209,7 @@ struct sink_plan {
   std::vector<std::string> outputs;  ///< names of outputs in `from`
   std::vector<std::string> alerts{}; ///< names of rules in `from`
   sink_feed feed = sink_feed::events;
+  std::optional<std::size_t> exchange{}; ///< it is the way into this source
 };
 
 /// A pipeline, compiled: immutable, shared by all actors.

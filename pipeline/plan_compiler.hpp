@@ -30,7 +30,18 @@ private:
   [[nodiscard]] schema read_schema(const component& c, const format_options& format);
   void read_time(const component& c, source_plan& s);
   void read_streams();
-  void read_stream(const stream_definition& s, place parent);
+  void read_stream(const stream_definition& s);
+  void read_steps(const stream_definition& s, std::size_t source, step_scope& scope, stream_plan& plan,
+                  std::string& text);
+  void add_stream(std::size_t source, stream_plan plan, step_scope scope, std::string text);
+  [[nodiscard]] static std::vector<std::pair<text_at, std::string>> parents_of(const stream_definition& s);
+  void read_exchange(const stream_definition& s);
+  void read_keys(const stream_definition& s, exchange_plan& exchange);
+  [[nodiscard]] exchange_input input_of(const text_at& from, exchange_plan& exchange) const;
+  void read_join(const stream_definition& s, exchange_plan& exchange, schema& fields);
+  void read_pairs(const stream_definition& s, exchange_plan& exchange);
+  void read_taken(const stream_definition& s, const exchange_plan& exchange, join_plan& join, schema& fields);
+  void feed_exchanges();
   [[nodiscard]] bool check_route(const stream_definition& s);
   [[nodiscard]] std::vector<stream_definition> branches_of(const stream_definition& s) const;
   void read_view(const view_definition& v);

@@ -36,6 +36,7 @@ std::shared_ptr<plan> plan_compiler::run() {
   read_outputs();
   for (const auto& c : d_.sinks)
     read_sink(c);
+  feed_exchanges();
   return out_;
 }
 
@@ -207,13 +208,16 @@ void plan_compiler::read_streams() {
   for (auto progress = true; progress && !left.empty();) {
     progress = false;
     for (auto it = left.begin(); it != left.end();) {
-      auto parent = places_.find((*it)->from.text);
-      if (parent == places_.end()) {
+      if (!std::ranges::all_of(parents_of(**it),
+                               [&](const auto& p) { return places_.contains(p.first.text); })) {
         ++it;
         continue;
       }
       const auto& read = **it;
-      read_stream(read, parent->second);
+      if (read.join || !read.key_by.empty())
+        read_exchange(read);
+      else
+        read_stream(read);
       it = left.erase(it);
       progress = true;
       if (!read.route.empty() && check_route(read)) {
@@ -224,14 +228,17 @@ void plan_compiler::read_streams() {
       }
     }
   }
-  for (const auto* s : left) {
-    auto known = known_streams();
-    auto exists = std::ranges::find(known, s->from.text) != known.end();
-    fault(s->from.at, "streams." + s->name.text + ".from",
-          exists ? "\"" + s->from.text + "\" comes from this stream itself, or from one with a fault"
-                 : "no source or stream \"" + s->from.text + "\"",
-          exists ? "" : did_you_mean(s->from.text, known));
-  }
+  for (const auto* s : left)
+    for (const auto& [from, key] : parents_of(*s)) {
+      if (places_.contains(from.text))
+        continue;
+      auto known = known_streams();
+      auto exists = std::ranges::find(known, from.text) != known.end();
+      fault(from.at, "streams." + s->name.text + '.' + key,
+            exists ? "\"" + from.text + "\" comes from this stream itself, or from one with a fault"
+                   : "no source or stream \"" + from.text + "\"",
+            exists ? "" : did_you_mean(from.text, known));
+    }
 }
 
 void plan_compiler::note_reads(const step_scope& scope, source_plan& s) {
@@ -256,16 +263,21 @@ std::string state_name(const stream_plan& stream, const std::string& type) {
 
 } // namespace
 
-void plan_compiler::read_stream(const stream_definition& s, place parent) {
-  auto& source = out_->sources[parent.source];
-  auto scope = scopes_[parent.source][parent.stream];
-  scope.columns = source.columns;
-  scope.read.assign(source.fields.size() + meta_columns, false);
-  stream_plan plan;
+/// Where a stream comes from, with the setting that says so.
+std::vector<std::pair<text_at, std::string>> plan_compiler::parents_of(const stream_definition& s) {
+  if (!s.join)
+    return {{s.from, "from"}};
+  std::vector<std::pair<text_at, std::string>> all;
+  for (const auto* side : {"left", "right", "as_of"})
+    if (s.join->has(side))
+      all.push_back({{s.join->text(side), s.join->where(side)}, "join." + std::string{side}});
+  return all;
+}
+
+void plan_compiler::read_steps(const stream_definition& s, std::size_t source, step_scope& scope,
+                               stream_plan& plan, std::string& text) {
   plan.name = s.name.text;
-  plan.parent = parent.stream;
   plan.stages.push_back({scope.fields, scope.slots});
-  auto text = stream_text_[parent.source][parent.stream];
   for (std::size_t i = 0; i < s.steps.size(); ++i) {
     const auto& c = s.steps[i];
     auto path = "streams." + s.name.text + ".steps[" + std::to_string(i) + "] ";
@@ -287,12 +299,29 @@ void plan_compiler::read_stream(const stream_definition& s, place parent) {
   }
   plan.fields = scope.fields;
   plan.slots = scope.slots;
-  source.columns = scope.columns;
-  note_reads(scope, source);
-  places_[plan.name] = {parent.source, source.streams.size()};
-  stream_text_[parent.source].push_back(std::move(text));
-  scopes_[parent.source].push_back(std::move(scope));
-  source.streams.push_back(std::move(plan));
+  out_->sources[source].columns = scope.columns;
+  note_reads(scope, out_->sources[source]);
+}
+
+void plan_compiler::add_stream(std::size_t source, stream_plan plan, step_scope scope, std::string text) {
+  auto& streams = out_->sources[source].streams;
+  places_[plan.name] = {source, streams.size()};
+  stream_text_[source].push_back(std::move(text));
+  scopes_[source].push_back(std::move(scope));
+  streams.push_back(std::move(plan));
+}
+
+void plan_compiler::read_stream(const stream_definition& s) {
+  const auto parent = places_.at(s.from.text);
+  const auto& source = out_->sources[parent.source];
+  auto scope = scopes_[parent.source][parent.stream];
+  scope.columns = source.columns;
+  scope.read.assign(source.fields.size() + meta_columns, false);
+  stream_plan plan;
+  plan.parent = parent.stream;
+  auto text = stream_text_[parent.source][parent.stream];
+  read_steps(s, parent.source, scope, plan, text);
+  add_stream(parent.source, std::move(plan), std::move(scope), std::move(text));
 }
 
 } // namespace tidemill

@@ -258,7 +258,8 @@ void plan_compiler::read_outputs() {
   for (auto& source : out_->sources) {
     for (std::size_t s = 0; s < source.streams.size(); ++s)
       source.outputs.push_back({source.streams[s].name + ".dead", output_kind::dead, s, {}});
-    source.outputs.push_back({source.name + ".future", output_kind::future, 0, {}});
+    if (!source.exchange)
+      source.outputs.push_back({source.name + ".future", output_kind::future, 0, {}});
     for (std::size_t v = 0; v < source.views.size(); ++v)
       source.outputs.push_back({source.views[v].name + ".late", output_kind::late, v, {}});
   }

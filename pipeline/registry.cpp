@@ -197,6 +197,71 @@ const spec& view_spec() {
   return all;
 }
 
+const spec& join_spec() {
+  static const spec all{
+      .name = "join",
+      .summary = "Events of one stream with those of another that have the same key and are near in time.",
+      .example = "{left: orders, right: payments, on: [order_id], before: 0s, within: 15m, type: left}",
+      .fields = {
+          {.name = "left",
+           .type = field_type::reference,
+           .text = "A source or stream: its fields come first, under their own names.",
+           .required = true,
+           .foreign = {"from", "source", "probe"}},
+          {.name = "right",
+           .type = field_type::reference,
+           .text = "A source or stream: each pair of events that are near enough is one event.",
+           .foreign = {"with", "to", "build"}},
+          {.name = "as_of",
+           .type = field_type::reference,
+           .text =
+               "Instead of `right`: each event of the left with the latest one of this stream at its time.",
+           .foreign = {"latest", "temporal", "table"}},
+          {.name = "on",
+           .type = field_type::texts,
+           .text =
+               "The fields that must be equal; `\"order_id = id\"` where the right has another name for it.",
+           .required = true,
+           .foreign = {"by", "key", "keys", "using", "where"}},
+          {.name = "within",
+           .type = field_type::duration,
+           .text = "How far apart in event time two events may be, either way; with `as_of`: how old the "
+                   "event of the other stream may be.",
+           .required = true,
+           .foreign = {"window", "interval", "tolerance", "size"}},
+          {.name = "before",
+           .type = field_type::duration,
+           .text = "How much earlier than the left event the right one may be; absent: `within`.",
+           .foreign = {"lookback", "preceding"}},
+          {.name = "after",
+           .type = field_type::duration,
+           .text = "How much later than the left event the right one may be; absent: `within`.",
+           .foreign = {"following", "lookahead"}},
+          {.name = "type",
+           .type = field_type::choice,
+           .text =
+               "`left`: an event of the left that finds no partner comes alone, when none can come any more.",
+           .fallback = "inner",
+           .choices = {"inner", "left"},
+           .foreign = {"kind", "outer"}},
+          {.name = "set",
+           .type = field_type::properties,
+           .text =
+               "Fields of the right that are taken: new name → name there. Absent: all but those of `on`.",
+           .foreign = {"select", "columns", "fields"}},
+          {.name = "lateness",
+           .type = field_type::duration,
+           .text = "How long events wait for others that are behind the watermark.",
+           .fallback = "0s",
+           .foreign = {"grace", "allowed_lateness"}},
+          {.name = "max_rows",
+           .type = field_type::integer,
+           .text = "How many events of each side a partition keeps at most; more become dead letters.",
+           .fallback = "1000000",
+           .foreign = {"limit", "max_state"}}}};
+  return all;
+}
+
 const spec& alert_spec() {
   static const spec all{
       .name = "alert",

@@ -13,6 +13,9 @@ namespace tidemill {
 /// `model`, `value`, `threshold`… of an entry under `score:`.
 [[nodiscard]] const spec& score_spec();
 
+/// The settings of `join:` of a stream.
+[[nodiscard]] const spec& join_spec();
+
 /// The settings of a rule under `alerts:`.
 [[nodiscard]] const spec& alert_spec();
 

@@ -11,13 +11,14 @@ error damaged(const step_state_plan& s) {
 
 } // namespace
 
-step_set::step_set(const source_plan& source) {
+step_set::step_set(const source_plan& source, step_state* intake) {
   for (const auto& stream : source.streams) {
     auto& instances = streams_.emplace_back();
     for (const auto& step : stream.steps)
       instances.push_back(step->instance());
     for (const auto& state : stream.states)
-      states_.push_back({&state, instances[state.step]->state()});
+      states_.push_back(
+          {&state, state.step == step_state_plan::intake ? intake : instances[state.step]->state()});
   }
 }
 

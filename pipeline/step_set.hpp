@@ -13,8 +13,8 @@ namespace tidemill {
 /// The steps of a partition, by stream, and what those remember that remember something.
 class step_set {
 public:
-  /// `source` must outlive the set.
-  explicit step_set(const source_plan& source);
+  /// `source` must outlive the set, and so must `intake`: the state of `step_state_plan::intake`, if any.
+  step_set(const source_plan& source, step_state* intake);
 
   [[nodiscard]] step& at(std::size_t stream, std::size_t i) { return *streams_[stream][i]; }
   /// Of the steps with state, in the order of the plan.

@@ -1,5 +1,7 @@
 #include "pipeline/test_driver.hpp"
 
+#include "event/exchange_record.hpp"
+#include "event/hash.hpp"
 #include "pipeline/idleness.hpp"
 
 #include <algorithm>
@@ -57,6 +59,7 @@ struct running_source {
   std::vector<std::vector<std::map<std::uint64_t, std::string>>>
       alerts;                           ///< by view and rule: entries by offset
   std::optional<event_time> idle_since; ///< event time has followed the clock up to here
+  exchange_frontier told;               ///< of an exchange: the last one in its log
 };
 
 } // namespace
@@ -67,6 +70,7 @@ struct test_driver::impl {
   settings s_;
   event_time clock;
   bool crash_always = false;
+  bool starting = true; ///< not all sources have been started
   std::vector<running_source> sources;
   std::map<std::string, table_ptr> versions; ///< all that were used: a replay needs them
 
@@ -164,6 +168,39 @@ struct test_driver::impl {
       if (!fresh && found->second != e.json)
         throw std::logic_error{"an event of " + plan_of(s).outputs[e.output].name +
                                " came again, and was another: " + found->second + " → " + e.json};
+      if (const auto& o = plan_of(s).outputs[e.output]; fresh && o.kind == output_kind::exchange)
+        feed(o, e);
+    }
+  }
+
+  void feed(const output_plan& o, const emission& e) {
+    auto& workers = sources[o.exchange].workers;
+    auto& record = workers[hash64(*e.keys.front()) % workers.size()].log.emplace_back();
+    append_record(record.bytes, exchange_event{static_cast<std::uint32_t>(o.input), e.id, e.json});
+  }
+
+  /// What a source has brought goes on to the exchanges that it feeds.
+  void pass_on(std::size_t s) {
+    for (std::size_t x = s + 1; x < sources.size() && !starting; ++x) {
+      const auto& exchange = plan_of(x).exchange;
+      if (!exchange || std::ranges::find(exchange->sources, s) == exchange->sources.end())
+        continue;
+      exchange_frontier now;
+      for (auto from : exchange->sources) {
+        auto& places = now.sources.emplace_back();
+        for (const auto& w : sources[from].workers)
+          places.push_back({w.state->position(), w.state->watermark()});
+      }
+      auto& to = sources[x];
+      if (now != to.told)
+        for (auto& w : to.workers)
+          append_record(w.log.emplace_back().bytes, now);
+      to.told = std::move(now);
+      for (std::size_t p = 0; p < to.workers.size(); ++p) {
+        read(x, p);
+        save(x, p);
+      }
+      settle(x);
     }
   }
 
@@ -232,6 +269,7 @@ struct test_driver::impl {
         tick(s, v);
       }
     }
+    pass_on(s);
   }
 
   void take_alerts(std::size_t s, std::size_t v, const std::vector<alert_snapshot_ptr>& logs) {
@@ -280,11 +318,19 @@ struct test_driver::impl {
   }
 
   void crash_process() {
-    for (std::size_t s = 0; s < sources.size(); ++s) {
-      for (auto& rows : sources[s].rows)
+    for (auto& source : sources)
+      for (auto& rows : source.rows)
         rows.clear(); // whoever publishes them has died, too
+    start_all();
+  }
+
+  void start_all() {
+    starting = true;
+    for (std::size_t s = 0; s < sources.size(); ++s)
       start(s);
-    }
+    starting = false;
+    for (std::size_t s = 0; s < sources.size(); ++s)
+      pass_on(s);
   }
 
   void happened() {
@@ -330,8 +376,8 @@ test_driver::test_driver(settings s) : impl_(std::make_unique<impl>(std::move(s)
     source.rows.resize(plan.views.size());
     source.alerts.resize(plan.views.size());
     source.events.resize(plan.outputs.size());
-    d.start(i);
   }
+  d.start_all();
 }
 
 test_driver::~test_driver() = default;

@@ -111,7 +111,7 @@ caf::behavior fake_sink_actor(caf::event_based_actor*, std::shared_ptr<fake_sink
       [=](atom::resume, std::uint32_t, std::uint32_t sink, const worker_actor& to) {
         s->asked_by = to;
         if (s->resumes)
-          caf::anon_send(to, atom::resume_v, sink, std::uint64_t{s->held});
+          caf::anon_send(to, atom::resume_v, sink, std::uint64_t{s->held}, std::uint64_t{0});
       },
       [=](const sink_work_ptr& w, std::uint32_t sink, const worker_actor& from) {
         if (w->batch.upto <= s->held && s->held > 0)
@@ -225,7 +225,8 @@ TEST_CASE_METHOD(one_worker,
   CHECK(source->asked.empty());
 
   SECTION("first the sink, then the view") {
-    caf::anon_send(caf::actor_cast<worker_actor>(w), atom::resume_v, event_sink_index, std::uint64_t{0});
+    caf::anon_send(caf::actor_cast<worker_actor>(w), atom::resume_v, event_sink_index, std::uint64_t{0},
+                   std::uint64_t{0});
     run();
     CHECK(source->asked.empty());
     caf::anon_send(caf::actor_cast<worker_actor>(w), std::uint32_t{0},
@@ -236,7 +237,8 @@ TEST_CASE_METHOD(one_worker,
                    view_state->state->open(partition_id{}, 1));
     run();
     CHECK(source->asked.empty());
-    caf::anon_send(caf::actor_cast<worker_actor>(w), atom::resume_v, event_sink_index, std::uint64_t{0});
+    caf::anon_send(caf::actor_cast<worker_actor>(w), atom::resume_v, event_sink_index, std::uint64_t{0},
+                   std::uint64_t{0});
   }
   run();
   CHECK(source->asked == std::vector<offset>{0});
