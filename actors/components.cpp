@@ -312,14 +312,22 @@ result<std::shared_ptr<exchange_log>> open_exchange(const plan& all, std::size_t
                                                     const std::vector<numbered_source>& sources,
                                                     const std::filesystem::path& data) {
   const auto& plan = *all.sources[s].exchange;
+  const auto folder = exchange_folder(data, all.sources[s]);
   exchange_log::settings l;
+  std::error_code ignored;
+  // In place of another one, whose offsets sinks and dead letters remember; a log never gets a million
+  // records a second.
+  if (std::filesystem::exists(folder.parent_path(), ignored))
+    l.first =
+        static_cast<offset>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds{1})
+        << 20;
   l.name = all.sources[s].name;
   l.partitions = plan.partitions;
   for (auto from : plan.sources)
     l.sources.push_back({sources.at(from).name, sources.at(from).first, sources.at(from).partitions});
   for (const auto& in : plan.inputs)
     l.inputs.push_back(in.origin);
-  return exchange_log::open(exchange_folder(data, all.sources[s]), std::move(l), new_log_id());
+  return exchange_log::open(folder, std::move(l), new_log_id());
 }
 
 result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,

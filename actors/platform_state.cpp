@@ -63,6 +63,9 @@ status platform::impl::open_data() {
     std::error_code ignored;
     std::filesystem::remove_all(stale, ignored);
   }
+  if (!report.stale.empty()) { // checkpoints may be among what is gone
+    TIDEMILL_TRY(checkpoints, checkpoint_store::open(folder));
+  }
   TIDEMILL_TRY(auto letters, data->subfolder("dead_letters"));
   TIDEMILL_TRY(dead_letters, dead_letter_log::open(letters));
   tables = std::make_unique<table_shelf>(*all, base_folder(all->written), data->path());

@@ -113,9 +113,10 @@ std::size_t exchange_intake::take(const record_batch& in, offset limit, event_ba
                                   std::vector<event_time>& before, std::vector<refusal>& refused) {
   std::vector<row_parts> rows;
   std::size_t frontiers = 0;
-  for (const auto& r : in.records) {
+  for (auto r : in.records) {
     if (r.at >= limit)
       break;
+    r.arrival.reset(); // the log's own means nothing
     exchange_event event;
     exchange_frontier frontier;
     switch (read_record(r.bytes, event, frontier)) {

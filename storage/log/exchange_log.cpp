@@ -44,6 +44,7 @@ result<std::shared_ptr<exchange_log>> exchange_log::open(const std::filesystem::
   l.partitions = s.partitions;
   l.max_unread = s.max_unread;
   l.segment_bytes = s.segment_bytes;
+  l.first = s.first;
   l.max_record = 64u << 20; // an event may be longer than the record that it was made of
   TIDEMILL_TRY(auto records, ingest_log::open(folder, l, random_id));
   std::shared_ptr<exchange_log> log{new exchange_log{std::move(s), std::move(records)}};

@@ -35,6 +35,7 @@ public:
     std::vector<std::size_t> inputs;       ///< the source of each input
     std::uint64_t max_unread = 256u << 20; ///< bytes that the reader may be behind, after which writers wait
     std::uint64_t segment_bytes = 16u << 20;
+    offset first = 0; ///< of a log that is new: beyond all that sinks may hold of one that was there before
   };
   /// Opens or creates it, and reads how far its sources have got. Errors: those of `ingest_log::open`, and
   /// `corrupt`.

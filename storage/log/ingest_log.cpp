@@ -189,7 +189,7 @@ result<std::shared_ptr<ingest_log>> ingest_log::open(std::filesystem::path folde
   TIDEMILL_CHECK(create_folder(folder));
   TIDEMILL_TRY(i->id, read_id(folder, s, random_id));
   for (std::uint32_t p = 0; p < s.partitions; ++p) {
-    segment_log::limits limits{s.segment_bytes, max_record_bytes};
+    segment_log::limits limits{s.segment_bytes, max_record_bytes, s.first};
     TIDEMILL_TRY(auto log, segment_log::open(folder / std::to_string(p), limits));
     auto begin = log->begin(), end = log->end();
     TIDEMILL_TRY(auto unread, log->bytes_from(begin));

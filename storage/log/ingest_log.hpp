@@ -30,6 +30,7 @@ public:
     std::uint64_t max_unread = 1u << 30; ///< bytes not read yet, after which appends are refused
     std::uint32_t max_record = 16u << 20;
     std::uint64_t segment_bytes = 64u << 20;
+    offset first = 0; ///< of a log that is new
   };
   /// Opens or creates the log. `random_id` is stored when it is created and is part of its identity from then
   /// on: another folder is another source. Errors: `io`, `full`, `corrupt`, `mismatch` (another number of

@@ -100,7 +100,7 @@ status segment_log::impl::load() {
   TIDEMILL_CHECK(remove_temporaries(folder));
   TIDEMILL_TRY(auto firsts, list_segments(folder));
   if (firsts.empty())
-    return start_segment(0);
+    return start_segment(limit.first);
   for (auto first : firsts) {
     if (first == firsts.back())
       return load_last(first);

@@ -29,6 +29,7 @@ public:
   struct limits {
     std::uint64_t segment_bytes = 64u << 20; ///< a new segment starts after this many
     std::uint32_t max_record = 64u << 20;    ///< longer appends are refused (`full`)
+    std::uint64_t first = 0;                 ///< position of the first record of a log that is new
   };
 
   /// Opens or creates the log in `folder`. Errors: `io`, `corrupt` (file and byte named), `full`.

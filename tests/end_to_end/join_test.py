@@ -175,6 +175,18 @@ class Joins(support.Case):
         self.check(orders, payments, rates)
         print(f"{kills} kills", end=" ")
 
+    def test_another_key_is_another_log_and_wants_consent(self):
+        orders, payments, rates = world(3, 500)
+        for name, events in ("orders", orders), ("payments", payments), ("rates", rates):
+            self.write(name, events)
+        p = self.pipeline(PIPELINE)
+        self.assertEqual(p.run("--exit-at-end"), 0, p.said())
+        p.write(PIPELINE.replace("key_by: [user]", "key_by: [bank]"))
+        self.assertNotEqual(p.run("--exit-at-end"), 0, p.said())
+        self.assertIn("exchange by_user was changed", p.said())
+        self.assertEqual(p.run("--exit-at-end", "--accept-loss"), 0, p.said())
+        self.assertEqual(p.run("--exit-at-end"), 0, p.said())
+
 
 if __name__ == "__main__":
     support.main()

@@ -168,6 +168,24 @@ TEST_CASE("an exchange ends when all its sources have, and stays at its end") {
   CHECK(read(open_log(folder.path()), p1).ends);
 }
 
+TEST_CASE("an exchange in place of another one goes on behind its offsets") {
+  const temporary_folder folder;
+  auto s = two_sources();
+  s.first = 1000;
+  {
+    auto log = open_log(folder.path(), s);
+    exchange_sink sink{log};
+    REQUIRE(sink.resume());
+    CHECK(exchange_source{log}.start(p0) == 1000);
+    REQUIRE(sink.write(batch_of(4, 12, at(5))));
+    REQUIRE(sink.sync());
+  }
+  s.first = 5000; // it is there already
+  auto log = open_log(folder.path(), s);
+  CHECK(log->records()->begin(p0) == 1000);
+  CHECK(log->records()->end(p0) == 1001);
+}
+
 TEST_CASE("nothing is written where there is nothing new") {
   const temporary_folder folder;
   auto log = open_log(folder.path());
