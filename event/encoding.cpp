@@ -1,10 +1,12 @@
 #include "event/column.hpp"
+#include "event/encoded_cells.hpp"
 #include "event/value.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 // The stored form of values. A tag, then the payload so that bytewise order is the order of values:
 // integers big-endian with the sign bit flipped, doubles as their bits with negative ones inverted, texts
@@ -202,10 +204,8 @@ public:
       return take_text();
     case tag::bytes:
       return byte_string{take_text()};
-    case tag::timestamp: {
-      auto seconds = take_signed();
-      return timestamp{seconds, static_cast<std::int32_t>(take_big_endian<std::uint32_t>())};
-    }
+    case tag::timestamp:
+      return take_timestamp();
     case tag::duration:
       return duration{take_signed()};
     case tag::list:
@@ -235,6 +235,25 @@ public:
   // Why the last `take` failed; empty if it did not.
   [[nodiscard]] std::string_view fault() const noexcept { return fault_; }
 
+  template <class Unsigned>
+  Unsigned take_big_endian() {
+    Unsigned x = 0;
+    for (auto c : bytes(sizeof(Unsigned)))
+      x = static_cast<Unsigned>(std::uint64_t{x} << 8 | static_cast<std::uint8_t>(c));
+    return x;
+  }
+  std::int64_t take_signed() {
+    return static_cast<std::int64_t>(take_big_endian<std::uint64_t>() ^ sign_bit);
+  }
+  double take_real() {
+    auto bits = take_big_endian<std::uint64_t>();
+    return std::bit_cast<double>((bits & sign_bit) != 0 ? bits ^ sign_bit : ~bits);
+  }
+  timestamp take_timestamp() {
+    auto seconds = take_signed();
+    return {seconds, static_cast<std::int32_t>(take_big_endian<std::uint32_t>())};
+  }
+
 private:
   value fail(std::string_view why) {
     if (fault_.empty())
@@ -252,20 +271,6 @@ private:
     return x;
   }
   std::uint8_t byte() { return take_big_endian<std::uint8_t>(); }
-  template <class Unsigned>
-  Unsigned take_big_endian() {
-    Unsigned x = 0;
-    for (auto c : bytes(sizeof(Unsigned)))
-      x = static_cast<Unsigned>(std::uint64_t{x} << 8 | static_cast<std::uint8_t>(c));
-    return x;
-  }
-  std::int64_t take_signed() {
-    return static_cast<std::int64_t>(take_big_endian<std::uint64_t>() ^ sign_bit);
-  }
-  double take_real() {
-    auto bits = take_big_endian<std::uint64_t>();
-    return std::bit_cast<double>((bits & sign_bit) != 0 ? bits ^ sign_bit : ~bits);
-  }
   std::string take_text() {
     std::string text;
     for (;;) {
@@ -375,6 +380,122 @@ result<value> take_encoded(std::string_view& in) {
     // An error is a value too, so which of the two it is must be said.
     return {boost::system::in_place_error, errc::corrupt, "stored value: " + std::string{d.fault()}};
   return v;
+}
+
+namespace {
+
+/// Bytes behind the tag; nothing where the value itself says it.
+std::optional<std::size_t> fixed_size(tag t) {
+  switch (t) {
+  case tag::null:
+    return 0;
+  case tag::boolean:
+  case tag::type:
+    return 1;
+  case tag::integer:
+  case tag::uinteger:
+  case tag::real:
+  case tag::duration:
+    return 8;
+  case tag::timestamp:
+    return 12;
+  case tag::decimal:
+  case tag::ip:
+    return 16;
+  case tag::cidr:
+    return 17;
+  default:
+    return std::nullopt;
+  }
+}
+
+/// Removes a text behind its tag: as it is stored, and whether there are escapes in it.
+struct stored_text {
+  std::string_view bytes;
+  bool escapes = false, whole = false;
+};
+stored_text take_stored_text(std::string_view& in) {
+  stored_text out;
+  for (std::size_t from = 0;;) {
+    auto zero = in.find('\0', from);
+    if (zero == in.npos || zero + 1 == in.size())
+      return out;
+    if (in[zero + 1] == terminator) {
+      out.bytes = in.substr(0, zero);
+      out.whole = true;
+      in.remove_prefix(zero + 2);
+      return out;
+    }
+    out.escapes = true;
+    from = zero + 2;
+  }
+}
+
+bool take_boxed(std::string_view& in, column& to, std::size_t row) {
+  auto v = take_encoded(in);
+  if (!v)
+    return false;
+  const auto mine = to.of().of();
+  if (!v->is_null() && mine != kind::dyn && v->of() != mine)
+    return false;
+  to.set(row, *v);
+  return true;
+}
+
+} // namespace
+
+bool skip_encoded(std::string_view& in) {
+  if (in.empty())
+    return false;
+  const auto t = static_cast<tag>(in.front());
+  if (auto size = fixed_size(t)) {
+    if (in.size() < 1 + *size)
+      return false;
+    in.remove_prefix(1 + *size);
+    return true;
+  }
+  if (t != tag::string && t != tag::bytes)
+    return take_encoded(in).has_value();
+  in.remove_prefix(1);
+  return take_stored_text(in).whole;
+}
+
+bool take_encoded(std::string_view& in, column& to, std::size_t row) {
+  if (in.empty())
+    return false;
+  const auto t = static_cast<tag>(in.front());
+  const auto is = [&](tag wanted, kind k) { return t == wanted && to.of().is(k); };
+  if (is(tag::string, kind::string) || is(tag::bytes, kind::bytes)) {
+    auto rest = in.substr(1);
+    const auto text = take_stored_text(rest);
+    if (text.whole && !text.escapes) {
+      to.as<std::string_view>()[row] = to.memory().copy(text.bytes);
+      in = rest;
+      return true;
+    }
+    return take_boxed(in, to, row);
+  }
+  const auto size = fixed_size(t);
+  if (!size || in.size() < 1 + *size)
+    return take_boxed(in, to, row);
+  auto bytes = in.substr(1, *size);
+  decoder d{bytes};
+  if (t == tag::null)
+    to.set_null(row);
+  else if (is(tag::boolean, kind::boolean))
+    to.as<std::uint8_t>()[row] = bytes.front() != 0 ? 1 : 0;
+  else if (is(tag::integer, kind::integer))
+    to.as<std::int64_t>()[row] = d.take_signed();
+  else if (is(tag::uinteger, kind::uinteger))
+    to.as<std::uint64_t>()[row] = d.take_big_endian<std::uint64_t>();
+  else if (is(tag::real, kind::real))
+    to.as<double>()[row] = d.take_real();
+  else if (is(tag::timestamp, kind::timestamp))
+    to.as<timestamp>()[row] = d.take_timestamp();
+  else
+    return take_boxed(in, to, row);
+  in.remove_prefix(1 + *size);
+  return true;
 }
 
 } // namespace tidemill

@@ -1,6 +1,7 @@
 #include "pipeline/exchange_body.hpp"
 
 #include "event/bytes.hpp"
+#include "event/encoded_cells.hpp"
 #include "event/value.hpp"
 
 #include <algorithm>
@@ -24,13 +25,9 @@ bool take_body(std::string_view body, std::span<const std::optional<std::size_t>
   if (body.size() < time_bytes)
     return false;
   body.remove_prefix(time_bytes);
-  for (const auto& slot : to) {
-    auto cell = take_encoded(body);
-    if (!cell)
+  for (const auto& slot : to)
+    if (!(slot ? take_encoded(body, batch.columns[*slot], row) : skip_encoded(body)))
       return false;
-    if (slot)
-      batch.columns[*slot].set(row, *cell);
-  }
   return body.empty();
 }
 
@@ -48,15 +45,19 @@ bool key_of_body(std::string_view body, std::size_t fields, std::span<const std:
   out = {};
   for (auto& cell : cells) {
     const auto before = body;
-    auto read = take_encoded(body);
-    if (!read)
+    if (!skip_encoded(body))
       return false;
     cell = before.substr(0, before.size() - body.size());
-    const auto number = static_cast<std::size_t>(&cell - cells.data());
-    out.has_null |= read->is_null() && std::ranges::find(key, number) != key.end();
   }
-  for (auto at : key)
+  static const auto null_cell = [] {
+    std::string bytes;
+    append_encoded(bytes, value{});
+    return bytes;
+  }();
+  for (auto at : key) {
     out.bytes += cells[at];
+    out.has_null |= cells[at] == null_cell;
+  }
   return true;
 }
 

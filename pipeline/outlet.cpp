@@ -171,9 +171,11 @@ std::uint64_t outlet::events(std::size_t stream, const event_batch& batch, const
 }
 
 void outlet::take(std::vector<emission>& out) {
-  std::ranges::stable_sort(built_, [](const emission& a, const emission& b) {
+  const auto before = [](const emission& a, const emission& b) {
     return std::pair{a.id.at, a.output} < std::pair{b.id.at, b.output};
-  });
+  };
+  if (!std::ranges::is_sorted(built_, before))
+    std::ranges::stable_sort(built_, before);
   for (std::size_t i = 1; i < built_.size(); ++i)
     if (built_[i].id.at == built_[i - 1].id.at && built_[i].output == built_[i - 1].output)
       built_[i].id.index = built_[i - 1].id.index + 1;

@@ -1,5 +1,7 @@
 #include "event/column.hpp"
 
+#include "event/encoded_cells.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <random>
@@ -198,4 +200,44 @@ TEST_CASE("a cell is encoded as its value is") {
       CHECK(plain == boxed);
     }
   }
+}
+
+TEST_CASE("an encoded cell is read into a column as its value is, and passed over as far") {
+  for (const auto& s : samples())
+    for (const auto& v : {s.a, s.b, value{}}) {
+      std::string bytes;
+      append_encoded(bytes, v);
+      const auto size = bytes.size();
+      bytes += "rest";
+      column c{s.of};
+      c.resize(2);
+      std::string_view in{bytes}, passed{bytes};
+      REQUIRE(take_encoded(in, c, 1));
+      REQUIRE(skip_encoded(passed));
+      CHECK(c.at(1) == v);
+      CHECK(c.is_null(1) == v.is_null());
+      CHECK(in == "rest");
+      CHECK(passed == "rest");
+      for (std::size_t n = 0; n < size; ++n) {
+        auto cut = std::string_view{bytes}.substr(0, n), again = cut;
+        CHECK_FALSE(take_encoded(cut, c, 0));
+        CHECK_FALSE(skip_encoded(again));
+      }
+    }
+}
+
+TEST_CASE("an encoded cell of another kind doesn't get into a column") {
+  for (const auto& s : samples())
+    for (const auto& other : samples()) {
+      if (s.of.is(other.of.of()) || s.of.is(kind::dyn))
+        continue;
+      std::string bytes;
+      append_encoded(bytes, other.a);
+      std::string_view in{bytes};
+      column c{s.of};
+      c.resize(1);
+      if (other.of.is(kind::dyn)) // holds an int
+        continue;
+      CHECK_FALSE(take_encoded(in, c, 0));
+    }
 }
