@@ -80,8 +80,20 @@ std::string default_cell(const field_spec& f) {
   return f.fallback->empty() ? "empty" : code(*f.fallback);
 }
 
+/// Nested settings that were described before, and where: several components share some.
+struct described_settings {
+  const spec* what;
+  std::string name, title, file;
+};
+
 class page {
 public:
+  page(std::string file, std::string title, std::vector<described_settings>& described)
+      : file_(std::move(file)), title_(std::move(title)), described_(described) {
+    line("# " + title_);
+    line();
+  }
+
   void line(std::string_view text = {}) {
     out_ += text;
     out_ += '\n';
@@ -119,7 +131,7 @@ public:
         nested(name + '.' + std::string{f.name}, *f.inner);
   }
 
-  [[nodiscard]] std::string take() { return std::move(out_); }
+  [[nodiscard]] reference_page take() { return {"reference/" + file_, std::move(out_)}; }
 
 private:
   void table(const spec& s) {
@@ -132,14 +144,14 @@ private:
 
   // Settings that several components share are described where they come first.
   void nested(const std::string& name, const spec& s) {
-    auto known =
-        std::find_if(described_.begin(), described_.end(), [&](const auto& d) { return d.first == &s; });
+    auto known = std::ranges::find(described_, &s, &described_settings::what);
     line();
     if (known != described_.end()) {
-      line(code(name) + ": as " + code(known->second) + '.');
+      auto there = known->file == file_ ? "" : ", see [" + known->title + "](" + known->file + ")";
+      line(code(name) + ": as " + code(known->name) + there + '.');
       return;
     }
-    described_.emplace_back(&s, name);
+    described_.push_back({&s, name, title_, file_});
     line("**" + code(name) + "** — " + std::string{s.summary});
     line();
     yaml(name.substr(name.rfind('.') + 1) + ": " + std::string{s.example});
@@ -150,8 +162,8 @@ private:
         nested(name + '.' + std::string{f.name}, *f.inner);
   }
 
-  std::string out_;
-  std::vector<std::pair<const spec*, std::string>> described_;
+  std::string file_, title_, out_;
+  std::vector<described_settings>& described_;
 };
 
 constexpr std::string_view introduction =
@@ -164,14 +176,14 @@ A pipeline is one YAML file of at most 4 MiB. Its keys at the top:
 | Key | |
 | --- | --- |
 | `pipeline` | The name of the pipeline. |
-| `sources` | name → [source](#sources): where events come from. |
-| `tables` | name → [table](#tables): reference data for lookups. |
-| `streams` | name → {`from`, `steps`, `route`}: a source or another stream, a list of [steps](#steps), and branches (docs/steps.md); {`key_by`} or {`join`} instead of or beside `from`: see [joins](#joins) and docs/joins.md. |
-| `views` | name → [view](#views): aggregates per key and window. |
-| `alerts` | name → [alert](#alerts): conditions over the rows of views. |
-| `sinks` | name → [sink](#sinks): where rows and events go. |
-| `serve` | [HTTP and WebSocket](#serve). |
-| `engine` | [How the pipeline runs](#engine). |
+| `sources` | name → [source](reference/sources.md): where events come from. |
+| `tables` | name → [table](reference/tables.md): reference data for lookups. |
+| `streams` | name → {`from`, `steps`, `route`}: a source or another stream, a list of [steps](reference/steps.md), and [branches](steps.md); {`key_by`} or {`join`} instead of or beside `from`: see [joins](reference/joins.md) and [docs/joins.md](joins.md). |
+| `views` | name → [view](reference/views.md): aggregates per key and window. |
+| `alerts` | name → [alert](reference/alerts.md): conditions over the rows of views. |
+| `sinks` | name → [sink](reference/sinks.md): where rows and events go. |
+| `serve` | [HTTP and WebSocket](reference/serve.md). |
+| `engine` | [How the pipeline runs](reference/engine.md). |
 | `x-…` | Passed over: a home for YAML anchors. |
 
 How values are written:
@@ -179,7 +191,7 @@ How values are written:
 - **name** — `[a-z_][a-z0-9_]*`, at most 64 characters.
 - **duration** — a number with a unit, repeated: `250ms`, `5s`, `1m30s`, `2h`, `1d`, `1w`; or ISO 8601, `PT1H30M`.
 - **size** — bytes with a unit: `64KiB`, `16MiB`, `1GiB` (powers of 1024), `1MB` (powers of 1000), `512B`.
-- **expression** — CEL, the Common Expression Language. Quote it: YAML takes `!x`, `a ? b : c`, `"x" == y`, ` #` and, inside
+- **expression** — [CEL](expressions.md), the Common Expression Language; in `select` with [aggregates](reference/aggregates.md). Quote it: YAML takes `!x`, `a ? b : c`, `"x" == y`, ` #` and, inside
   braces, commas for its own.
 - **type** — `bool`, `int`, `uint`, `double`, `decimal`, `string`, `bytes`, `timestamp` (RFC 3339), `timestamp_s`,
   `timestamp_ms`, `timestamp_us`, `timestamp_ns` (numbers since 1970, quoted or not), `duration`, `dyn`, `[type]`. A `?` behind it
@@ -191,21 +203,16 @@ How values are written:
   is `${`.
 )";
 
-void group(page& out, std::string_view title, std::string_view about, const std::vector<const spec*>& all,
-           const std::string& before) {
-  out.heading(2, title);
-  out.line(about);
+void components_of(page& out, const std::vector<const spec*>& all, const std::string& before) {
   for (const auto* s : all)
-    out.component(3, std::string{s->name}, *s, before);
+    out.component(2, std::string{s->name}, *s, before);
 }
 
 void aggregates(page& out) {
-  out.heading(3, "Aggregates");
-  out.line("What `select` may call. Events for which an argument is null are passed over; a result that ends "
-           "in `?` is "
-           "null where\nthere was nothing to compute. Constants are known when the pipeline starts: "
-           "`duration('30s')`, "
-           "`[10, 20]`.");
+  out.line(
+      "What `select` may call. Events for which an argument is null are passed over; a result that ends "
+      "in `?` is null where\nthere was nothing to compute. Constants are known when the pipeline starts: "
+      "`duration('30s')`, `[10, 20]`.");
   out.line();
   out.line("| Aggregate | Takes | Gives | | For example |");
   out.line("| --- | --- | --- | --- | --- |");
@@ -214,37 +221,67 @@ void aggregates(page& out) {
              cell(a.summary) + " | " + code(a.example) + " |");
 }
 
+/// With the names that are described there; without components they are those of aggregates.
+std::string index_line(const std::string& page, const std::string& title,
+                       const std::vector<const spec*>& all) {
+  std::string names;
+  for (const auto* s : all)
+    names += (names.empty() ? "" : ", ") + code(s->name);
+  if (names.empty())
+    for (const auto& a : aggregate_specs())
+      names += (names.empty() ? "" : ", ") + code(a.call.substr(0, a.call.find('(')));
+  return "| [" + title + "](reference/" + page + ") | " + names + " |\n";
+}
+
 } // namespace
 
-std::string reference_markdown(const catalogue& known) {
-  page out;
-  out.line(introduction.substr(0, introduction.size() - 1));
-  group(out, "Sources", "Entries of `sources`; `type` names one of these.", known.sources, "clicks: ");
-  group(out, "Tables", "Entries of `tables`; `type` names one of these.", known.tables, "geo: ");
-  group(out, "Steps",
-        "Entries of a stream's `steps`, done in order. An event that fails in one goes to `<stream>.dead`.",
-        known.steps, "");
-  out.heading(2, "Joins");
-  out.line("`join` of a stream; `key_by` and `partitions` beside it are told in docs/joins.md.");
-  out.line();
-  out.body("join", *known.join, "join: ");
-  out.heading(2, "Views");
-  out.body("view", *known.view, "traffic: ");
-  aggregates(out);
-  out.heading(3, "Models");
-  out.line("What `model` of an entry under `score` may name; its settings stand beside `model` and `value`.");
-  for (const auto* s : known.models)
-    out.component(4, std::string{s->name}, *s, "");
-  out.heading(2, "Alerts");
-  out.line("Entries of `alerts`; docs/alerts.md tells how they are evaluated and read.");
-  out.line();
-  out.body("alert", *known.alert, "burst: ");
-  group(out, "Sinks", "Entries of `sinks`; `type` names one of these.", known.sinks, "out: ");
-  out.heading(2, "Serve");
-  out.body("serve", *known.serve, "serve: ");
-  out.heading(2, "Engine");
-  out.body("engine", *known.engine, "engine: ");
-  return out.take();
+std::vector<reference_page> reference_pages(const catalogue& known) {
+  std::vector<described_settings> described;
+  std::vector<reference_page> all(1);
+  std::string index;
+  auto add = [&](const std::string& file, const std::string& title, const std::vector<const spec*>& listed,
+                 const auto& fill) {
+    page out{file, title, described};
+    fill(out);
+    all.push_back(out.take());
+    index += index_line(file, title, listed);
+  };
+  auto kind = [&](const std::string& file, const std::string& title, std::string_view about,
+                  const std::vector<const spec*>& listed, const std::string& before) {
+    add(file, title, listed, [&](page& out) {
+      out.line(about);
+      components_of(out, listed, before);
+    });
+  };
+  kind("sources.md", "Sources", "Entries of `sources`; `type` names one of these.", known.sources,
+       "clicks: ");
+  kind("tables.md", "Tables", "Entries of `tables`; `type` names one of these.", known.tables, "geo: ");
+  kind("steps.md", "Steps",
+       "Entries of a stream's `steps`, done in order. An event that fails in one goes to `<stream>.dead`.",
+       known.steps, "");
+  add("joins.md", "Joins", {known.join}, [&](page& out) {
+    out.line("`join` of a stream; `key_by` and `partitions` beside it are told in "
+             "[docs/joins.md](../joins.md).");
+    out.line();
+    out.body("join", *known.join, "join: ");
+  });
+  add("views.md", "Views", {known.view}, [&](page& out) { out.body("view", *known.view, "traffic: "); });
+  add("aggregates.md", "Aggregates", {}, [&](page& out) { aggregates(out); });
+  kind("models.md", "Models",
+       "What `model` of an entry under `score` of a [view](views.md) may name; its settings stand beside "
+       "`model` and `value`.",
+       known.models, "");
+  add("alerts.md", "Alerts", {known.alert}, [&](page& out) {
+    out.line("Entries of `alerts`; [docs/alerts.md](../alerts.md) tells how they are evaluated and read.");
+    out.line();
+    out.body("alert", *known.alert, "burst: ");
+  });
+  kind("sinks.md", "Sinks", "Entries of `sinks`; `type` names one of these.", known.sinks, "out: ");
+  add("serve.md", "Serve", {known.serve}, [&](page& out) { out.body("serve", *known.serve, "serve: "); });
+  add("engine.md", "Engine", {known.engine},
+      [&](page& out) { out.body("engine", *known.engine, "engine: "); });
+  all[0] = {"reference.md", std::string{introduction} + "\nThe pages:\n\n| | |\n| --- | --- |\n" + index};
+  return all;
 }
 
 } // namespace tidemill
