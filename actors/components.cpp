@@ -11,8 +11,10 @@
 #include "storage/kafka/kafka_changelog.hpp"
 #include "storage/kafka/kafka_event_sink.hpp"
 #include "storage/kafka/kafka_options.hpp"
+#include "storage/kafka/kafka_replay.hpp"
 #include "storage/kafka/kafka_sealed_sink.hpp"
 #include "storage/kafka/kafka_source.hpp"
+#include "storage/log/ingest_replay.hpp"
 #include "storage/log/log_source.hpp"
 #include "storage/redis/redis_log_mirror.hpp"
 #include "storage/redis/redis_mirror.hpp"
@@ -81,15 +83,17 @@ std::uint32_t partitions_of(const source_plan& s) {
   return static_cast<std::uint32_t>(s.settings.settings.integer("partitions", 1));
 }
 
+enum class pacing : std::uint8_t { as_configured, none };
+
 result<made_source> make_file(const source_plan& s, const std::filesystem::path& base,
-                              const std::filesystem::path& data) {
+                              const std::filesystem::path& data, pacing how) {
   const auto& o = s.settings.settings;
   file_source_settings f;
   f.name = s.name;
   f.base = base;
   f.path = o.text("path");
   f.format = s.format;
-  f.pace = o.number("pace");
+  f.pace = how == pacing::none ? 0 : o.number("pace");
   f.follow = o.flag("follow");
   f.state_folder = data / "sources" / s.name;
   if (s.partition_by) {
@@ -278,13 +282,40 @@ std::filesystem::path base_folder(const definition& d) {
 
 result<made_source> make_source(const source_plan& s, const component_home& home) {
   const auto& state = home.data.path();
-  auto made = s.settings.type == "file"       ? make_file(s, home.base, state)
+  auto made = s.settings.type == "file"       ? make_file(s, home.base, state, pacing::as_configured)
               : s.settings.type == "generate" ? make_generate(s, state)
               : s.settings.type == "kafka"    ? make_kafka(s, home)
                                               : make_http(s, state);
   if (!made)
     return made.error().in("sources." + s.name);
   return made;
+}
+
+result<std::unique_ptr<record_source>> make_replay_source(const source_plan& s, const plan& all,
+                                                          const std::filesystem::path& state,
+                                                          const std::filesystem::path& scratch) {
+  if (s.exchange)
+    return make_ingest_replay(exchange_folder(state, s), s.exchange->partitions);
+  if (s.settings.type == "http")
+    return make_ingest_replay(state / "ingest" / s.name, partitions_of(s));
+  if (s.settings.type == "kafka") {
+    auto k = kafka_settings_of(s.settings.settings);
+    k.name = s.name;
+    k.meta = k.meta || s.wants_meta();
+    k.client.client_id = client_id(all.written.name);
+    k.state_folder = state / "sources";
+    return make_kafka_replay(std::move(k));
+  }
+  std::error_code failed; // of a source without such files
+  std::filesystem::create_directories(scratch, failed);
+  std::filesystem::copy(
+      state / "sources", scratch / "sources",
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::skip_existing, failed);
+  auto made = s.settings.type == "file" ? make_file(s, base_folder(all.written), scratch, pacing::none)
+                                        : make_generate(s, scratch);
+  if (!made)
+    return made.error();
+  return std::move(made->source);
 }
 
 std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,

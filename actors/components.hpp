@@ -40,6 +40,13 @@ struct made_source {
 };
 [[nodiscard]] result<made_source> make_source(const source_plan& s, const component_home& home);
 
+/// The same source, to be read once more from its beginning while the pipeline may be running: as fast as it
+/// can be, and without a trace in `state`, the live state of a data folder, or at brokers. `scratch` is a
+/// folder for copies.
+[[nodiscard]] result<std::unique_ptr<record_source>> make_replay_source(const source_plan& s, const plan& all,
+                                                                        const std::filesystem::path& state,
+                                                                        const std::filesystem::path& scratch);
+
 /// A table's versions; `folder` keeps copies.
 [[nodiscard]] std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,
                                                       const std::filesystem::path& folder);

@@ -5,25 +5,9 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
-#include <iterator>
 #include <stdexcept>
 
 namespace tidemill {
-namespace {
-
-/// The end of the input decides on the last records. If one of them is poisonous, that end never takes
-/// effect, and a skip follows it, bound to an offset before it; the source will tell of the end again.
-void forget_failed_end(std::vector<journal_entry>& entries, std::optional<offset> skip) {
-  for (auto e = entries.begin(); e != entries.end();) {
-    auto before = [&](const journal_entry& later) { return later.at < e->at; };
-    auto failed = e->kind == journal_entry::what::end &&
-                  ((skip && *skip < e->at) || std::any_of(std::next(e), entries.end(), before));
-    e = failed ? entries.erase(e) : std::next(e);
-  }
-}
-
-} // namespace
-
 void worker_state::start(worker_setup setup) {
   s_ = std::move(setup);
   const auto& source = s_.all->sources[s_.source];
@@ -90,7 +74,7 @@ void worker_state::restore() {
   if (!read)
     throw std::runtime_error{read.error().text()};
   fresh_ = c == nullptr && entries.empty();
-  forget_failed_end(entries, s_.suspected.skip);
+  forget_failed_ends(entries, s_.suspected.skip);
   state_->replay(std::move(entries));
 }
 

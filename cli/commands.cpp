@@ -8,6 +8,7 @@
 #include "cli/load_pipeline.hpp"
 #include "cli/tap_command.hpp"
 #include "cli/test_command.hpp"
+#include "cli/verify_command.hpp"
 #include "storage/time_zone_files.hpp"
 
 #include <algorithm>
@@ -46,6 +47,8 @@ constexpr const char* usage = R"(tidemill: real-time views over event streams, f
       shows dead letters and sends them again, see tidemill dlq --help
   tidemill checkpoint ls|show|diff FILE …
       shows what is stored, and what a change of the file would lose, see tidemill checkpoint --help
+  tidemill verify FILE …
+      computes the final rows anew, by the plain way, and compares, see tidemill verify --help
   tidemill --version | --help
 
 Exit codes: 0 fine, 1 failed while running, 78 the configuration or the command line is wrong.
@@ -202,6 +205,8 @@ int run_command(const std::vector<std::string>& arguments) {
     return test_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "checkpoint")
     return checkpoint_command({arguments.begin() + 1, arguments.end()});
+  if (!arguments.empty() && arguments[0] == "verify")
+    return verify_command({arguments.begin() + 1, arguments.end()});
   std::string fault;
   auto c = parse(arguments, fault);
   if (!c) {

@@ -76,6 +76,8 @@ public:
   [[nodiscard]] std::size_t parts() const noexcept { return parts_.size(); }
   [[nodiscard]] const aggregate& part(std::size_t i) const { return *parts_[i]; }
   [[nodiscard]] std::size_t offset(std::size_t i) const { return offsets_[i]; }
+  /// The part whose state a result is read from.
+  [[nodiscard]] std::size_t part_of(std::size_t result) const { return results_[result].part; }
   void construct(std::byte* at) const noexcept;
   void destroy(std::byte* at) const noexcept;
   void merge(std::byte* into, const std::byte* from) const;

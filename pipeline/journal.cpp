@@ -1,6 +1,9 @@
 #include "event/bytes.hpp"
 #include "pipeline/partition.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace tidemill {
 
 std::string encode(const journal_entry& e) {
@@ -28,6 +31,15 @@ result<journal_entry> decode_journal_entry(std::string_view bytes) {
     return error{errc::corrupt, "a journal entry is damaged or from another version"};
   e.kind = static_cast<journal_entry::what>(kind);
   return e;
+}
+
+void forget_failed_ends(std::vector<journal_entry>& entries, std::optional<offset> skip) {
+  for (auto e = entries.begin(); e != entries.end();) {
+    auto before = [&](const journal_entry& later) { return later.at < e->at; };
+    auto failed = e->kind == journal_entry::what::end &&
+                  ((skip && *skip < e->at) || std::any_of(std::next(e), entries.end(), before));
+    e = failed ? entries.erase(e) : std::next(e);
+  }
 }
 
 } // namespace tidemill

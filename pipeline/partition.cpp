@@ -82,6 +82,7 @@ struct partition::impl {
   std::map<std::size_t, offset> sinks;
   bool one_by_one = false;
   event_tap* watcher = nullptr;
+  row_taker* taker = nullptr;
   std::optional<offset> at_work;
 
   // Of the batch at work; kept for their room.
@@ -291,7 +292,12 @@ struct partition::impl {
       out.exchange(s, events, passed[s]);
     }
     for (std::size_t v = 0; v < feeds.size(); ++v) {
-      auto refused = feeds[v]->apply(events, passed[feeds[v]->plan().stream], watermarks, out);
+      const auto& rows = passed[feeds[v]->plan().stream];
+      if (taker != nullptr) {
+        taker->take(v, events, rows, watermarks);
+        continue;
+      }
+      auto refused = feeds[v]->apply(events, rows, watermarks, out);
       counts.late[v] += refused.late;
       counts.dead += refused.dead;
     }
@@ -458,6 +464,10 @@ void partition::apply(const record_batch_ptr& batch, std::vector<emission>& out)
 
 void partition::watch(event_tap* by) noexcept {
   impl_->watcher = by;
+}
+
+void partition::divert(row_taker* to) noexcept {
+  impl_->taker = to;
 }
 
 void partition::one_by_one(bool on) noexcept {

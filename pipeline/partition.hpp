@@ -5,6 +5,7 @@
 #include "pipeline/event_tap.hpp"
 #include "pipeline/link.hpp"
 #include "pipeline/plan.hpp"
+#include "pipeline/row_taker.hpp"
 
 #include <array>
 #include <functional>
@@ -35,6 +36,10 @@ struct journal_entry {
 };
 [[nodiscard]] std::string encode(const journal_entry& e);
 [[nodiscard]] result<journal_entry> decode_journal_entry(std::string_view bytes);
+/// Removes ends of the input that never took effect. An end decides on the last records; if one of them is
+/// poisonous, its skip, bound to an offset before that end, comes after it. `skip`: one that is still to
+/// come.
+void forget_failed_ends(std::vector<journal_entry>& entries, std::optional<offset> skip);
 
 /// An event on its way to sinks.
 struct emission {
@@ -94,6 +99,8 @@ public:
   /// Somebody looks at events from now on, or nobody (null); not at those that are read once more. Changes
   /// nothing else.
   void watch(event_tap* by) noexcept;
+  /// From now on the views' events go there and not into panes; nothing is counted as late for a view then.
+  void divert(row_taker* to) noexcept;
   /// Journal entries read back after a restore, in order; each takes effect at its offset.
   void replay(std::vector<journal_entry> entries);
   /// Whether a *new* entry may be taken now: no link is below its horizon, no old entry is left.

@@ -65,6 +65,7 @@ public:
   [[nodiscard]] std::vector<std::pair<event_time, std::vector<row_ptr>>>
   sealed_after(event_time after) const override;
   [[nodiscard]] std::vector<row_ptr> rows() const override;
+  [[nodiscard]] event_time trimmed() const noexcept override { return log_.trimmed; }
   [[nodiscard]] event_time trim(event_time keep) override;
   [[nodiscard]] const std::vector<offset>& frontier() const noexcept override { return log_.frontier; }
   [[nodiscard]] std::int64_t sealed_through() const noexcept override { return sealed_through_; }

@@ -30,6 +30,7 @@ public:
   }
   [[nodiscard]] std::vector<row_ptr> rows() const override { return state_.published_rows(); }
   [[nodiscard]] std::vector<alert_snapshot_ptr> alerts() const override { return rules_.snapshots(); }
+  [[nodiscard]] event_time trimmed() const noexcept override { return state_.frame.trimmed; }
   [[nodiscard]] event_time trim(event_time keep) override { return state_.trim(keep); }
   [[nodiscard]] const std::vector<offset>& frontier() const noexcept override {
     return state_.frame.frontier;

@@ -77,6 +77,10 @@ std::vector<std::pair<event_time, std::vector<row_ptr>>> view::sealed_after(even
   return impl_->engine->sealed_after(after);
 }
 
+event_time view::trimmed() const noexcept {
+  return impl_->engine->trimmed();
+}
+
 std::vector<row_ptr> view::rows() const {
   return impl_->engine->rows();
 }

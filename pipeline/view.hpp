@@ -54,6 +54,8 @@ public:
   [[nodiscard]] std::vector<std::string> head() const;
   /// Retained sealed rows of windows ending after `after`, by window end.
   [[nodiscard]] std::vector<std::pair<event_time, std::vector<row_ptr>>> sealed_after(event_time after) const;
+  /// Rows of windows that ended at or before this are not retained any more.
+  [[nodiscard]] event_time trimmed() const noexcept;
   /// All rows that are published now, sealed or not: for a publisher that lost its own.
   [[nodiscard]] std::vector<row_ptr> rows() const;
   /// The logs of the rules, in the order of the plan.

@@ -36,6 +36,8 @@ public:
   /// As `view::tick` says of `trim`.
   [[nodiscard]] virtual event_time trim(event_time keep) = 0;
 
+  /// Rows of windows that ended at or before this are gone, as far as the log tells.
+  [[nodiscard]] virtual event_time trimmed() const noexcept = 0;
   /// Per partition: what readers have seen, durable.
   [[nodiscard]] virtual const std::vector<offset>& frontier() const noexcept = 0;
   /// The last slice that is final, and what a worker may forget of it: as far as the log tells.

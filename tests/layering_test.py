@@ -25,7 +25,7 @@ ARROWS = {
     ],
     "actors": ["event", "pipeline", "storage", "storage/*", "http"],
     "cli": ["event", "config", "actors/platform.hpp", "actors/dead_letter_tools.hpp", "actors/checkpoint_tools.hpp",
-            "actors/tap_tools.hpp", "actors/test_run.hpp", "pipeline/cel/expression.hpp", "storage/time_zone_files.hpp"],
+            "actors/tap_tools.hpp", "actors/test_run.hpp", "actors/verify_tools.hpp", "pipeline/cel/expression.hpp", "storage/time_zone_files.hpp"],
 }
 
 # Library → prefixes of its headers, and the folders that may use it.

@@ -183,6 +183,14 @@ void ingest_log::impl::write_group(const std::vector<group_member*>& group) {
   }
 }
 
+std::optional<std::pair<event_time, std::string_view>> split_ingest_record(std::string_view stored) noexcept {
+  if (stored.size() < arrival_bytes)
+    return std::nullopt;
+  std::int64_t since_1970 = 0;
+  std::memcpy(&since_1970, stored.data(), arrival_bytes);
+  return std::pair{event_time{microseconds{since_1970}}, stored.substr(arrival_bytes)};
+}
+
 result<std::shared_ptr<ingest_log>> ingest_log::open(std::filesystem::path folder, settings s,
                                                      std::string_view random_id) {
   auto i = std::make_unique<impl>();
@@ -299,13 +307,12 @@ result<record_batch_ptr> ingest_log::read(partition_id p, std::size_t max_bytes)
   std::vector<std::size_t> ends;
   auto damaged = false;
   auto each = [&](std::uint64_t position, std::string_view bytes) {
-    damaged = bytes.size() < arrival_bytes;
+    auto record = split_ingest_record(bytes);
+    damaged = !record;
     if (damaged)
       return false;
-    std::int64_t since_1970;
-    std::memcpy(&since_1970, bytes.data(), arrival_bytes);
-    batch->records.push_back({{}, position, position + 1, event_time{microseconds{since_1970}}});
-    memory->append(bytes.substr(arrival_bytes));
+    batch->records.push_back({{}, position, position + 1, record->first});
+    memory->append(record->second);
     ends.push_back(memory->size());
     // Never look beyond `end`: what is there may be taken back.
     return position + 1 < end && memory->size() < max_bytes && ends.size() < most_records;

@@ -8,12 +8,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace tidemill {
+
+/// Arrival and bytes of a record as an `ingest_log` stores it; nothing: it is damaged.
+[[nodiscard]] std::optional<std::pair<event_time, std::string_view>>
+split_ingest_record(std::string_view stored) noexcept;
 
 /// What an HTTP source has accepted: a segment log per partition. A record's offset is its position, dense;
 /// stored are its arrival and its bytes, so a replay gives the same answer.
