@@ -57,9 +57,9 @@ void plan_compiler::read_keys(const stream_definition& s, exchange_plan& exchang
   exchange.inputs.push_back(std::move(in));
 }
 
-/// `on`: which fields of the two sides must be equal.
+/// `by`: which fields of the two sides must be equal.
 void plan_compiler::read_pairs(const stream_definition& s, exchange_plan& exchange) {
-  const auto path = "streams." + s.name.text + ".join.on";
+  const auto path = "streams." + s.name.text + ".join.by";
   const auto find = [&](const exchange_input& in, std::string_view name, const text_at& at) {
     auto found = in.fields.find(std::string{name});
     if (!found)
@@ -71,7 +71,7 @@ void plan_compiler::read_pairs(const stream_definition& s, exchange_plan& exchan
   };
   auto& left = exchange.inputs[0];
   auto& right = exchange.inputs[1];
-  for (const auto& on : s.join->texts("on")) {
+  for (const auto& on : s.join->texts("by")) {
     const std::string_view text{on.text};
     const auto equals = text.find('=');
     const auto mine = find(left, trimmed(text.substr(0, equals)), on);
@@ -89,8 +89,8 @@ void plan_compiler::read_pairs(const stream_definition& s, exchange_plan& exchan
     left.key.push_back(*mine);
     right.key.push_back(*other);
   }
-  if (s.join->texts("on").empty())
-    fault(s.join->where("on"), path, "a join needs a field that is equal on both sides", "on: [order_id]");
+  if (s.join->texts("by").empty())
+    fault(s.join->where("by"), path, "a join needs a field that is equal on both sides", "by: [order_id]");
 }
 
 /// Fields of the right that the joined events have.

@@ -201,7 +201,7 @@ const spec& join_spec() {
   static const spec all{
       .name = "join",
       .summary = "Events of one stream with those of another that have the same key and are near in time.",
-      .example = "{left: orders, right: payments, on: [order_id], before: 0s, within: 15m, type: left}",
+      .example = "{left: orders, right: payments, by: [order_id], before: 0s, within: 15m, type: left}",
       .fields = {
           {.name = "left",
            .type = field_type::reference,
@@ -217,12 +217,12 @@ const spec& join_spec() {
            .text =
                "Instead of `right`: each event of the left with the latest one of this stream at its time.",
            .foreign = {"latest", "temporal", "table"}},
-          {.name = "on",
+          {.name = "by",
            .type = field_type::texts,
            .text =
                "The fields that must be equal; `\"order_id = id\"` where the right has another name for it.",
            .required = true,
-           .foreign = {"by", "key", "keys", "using", "where"}},
+           .foreign = {"on", "key", "keys", "using", "where"}},
           {.name = "within",
            .type = field_type::duration,
            .text = "How far apart in event time two events may be, either way; with `as_of`: how old the "
@@ -247,7 +247,7 @@ const spec& join_spec() {
           {.name = "set",
            .type = field_type::properties,
            .text =
-               "Fields of the right that are taken: new name → name there. Absent: all but those of `on`.",
+               "Fields of the right that are taken: new name → name there. Absent: all but those of `by`.",
            .foreign = {"select", "columns", "fields"}},
           {.name = "lateness",
            .type = field_type::duration,

@@ -35,11 +35,11 @@ sources:
     time: {{field: ts, out_of_order: {DISORDER}s}}
 streams:
   settled:
-    join: {{left: orders, right: payments, on: [id = order], before: {BEFORE}s, within: {AFTER}s, type: left,
+    join: {{left: orders, right: payments, by: [id = order], before: {BEFORE}s, within: {AFTER}s, type: left,
             set: {{bank: bank, paid: paid, paid_at: ts}}}}
     partitions: 3
   rated:
-    join: {{left: payments, as_of: rates, on: [bank], within: {AS_OF}s, type: left, set: {{rate: rate}}}}
+    join: {{left: payments, as_of: rates, by: [bank], within: {AS_OF}s, type: left, set: {{rate: rate}}}}
     partitions: 2
   by_user:
     from: settled
