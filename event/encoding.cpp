@@ -189,7 +189,7 @@ public:
     case tag::null:
       return {};
     case tag::boolean:
-      return byte() != 0;
+      return take_flag();
     case tag::integer:
       return take_signed();
     case tag::uinteger:
@@ -213,7 +213,7 @@ public:
     case tag::map:
       return take_map(depth);
     case tag::optional:
-      return byte() == 0 ? optional_value{} : optional_value{std::make_shared<const value>(take(depth + 1))};
+      return take_flag() ? optional_value{std::make_shared<const value>(take(depth + 1))} : optional_value{};
     case tag::type:
       return take_type();
     case tag::error: {
@@ -245,9 +245,21 @@ public:
   std::int64_t take_signed() {
     return static_cast<std::int64_t>(take_big_endian<std::uint64_t>() ^ sign_bit);
   }
+  // Each value has one stored form: maps rely on it.
   double take_real() {
     auto bits = take_big_endian<std::uint64_t>();
-    return std::bit_cast<double>((bits & sign_bit) != 0 ? bits ^ sign_bit : ~bits);
+    auto x = std::bit_cast<double>((bits & sign_bit) != 0 ? bits ^ sign_bit : ~bits);
+    if ((x == 0 && std::signbit(x)) ||
+        (std::isnan(x) && std::bit_cast<std::uint64_t>(x) !=
+                              std::bit_cast<std::uint64_t>(std::numeric_limits<double>::quiet_NaN())))
+      fail("a number that is not in its stored form");
+    return x;
+  }
+  bool take_flag() {
+    auto b = byte();
+    if (b > 1)
+      fail("a flag that is neither 0 nor 1");
+    return b == 1;
   }
   timestamp take_timestamp() {
     auto seconds = take_signed();
@@ -483,7 +495,7 @@ bool take_encoded(std::string_view& in, column& to, std::size_t row) {
   if (t == tag::null)
     to.set_null(row);
   else if (is(tag::boolean, kind::boolean))
-    to.as<std::uint8_t>()[row] = bytes.front() != 0 ? 1 : 0;
+    to.as<std::uint8_t>()[row] = d.take_flag() ? 1 : 0;
   else if (is(tag::integer, kind::integer))
     to.as<std::int64_t>()[row] = d.take_signed();
   else if (is(tag::uinteger, kind::uinteger))
@@ -495,7 +507,7 @@ bool take_encoded(std::string_view& in, column& to, std::size_t row) {
   else
     return take_boxed(in, to, row);
   in.remove_prefix(1 + *size);
-  return true;
+  return d.fault().empty();
 }
 
 } // namespace tidemill

@@ -428,6 +428,24 @@ TEST_CASE("a stored map whose keys are not in order, or come twice, is corrupt")
   }
 }
 
+TEST_CASE("a value has one stored form: bytes that would be a second one are corrupt") {
+  const auto refused = [](std::string bytes) {
+    std::string_view in{bytes};
+    return !take_encoded(in).has_value();
+  };
+  auto truth = encoded(true), none = encoded(optional_value{}), zero = encoded(0.0),
+       nan = encoded(std::numeric_limits<double>::quiet_NaN());
+  truth.back() = '\2';
+  none.back() = '\7';
+  nan.back() = static_cast<char>(nan.back() ^ 1);
+  CHECK(refused(truth));
+  CHECK(refused(none));
+  CHECK(refused(nan));
+  CHECK_FALSE(refused(zero));
+  zero.replace(1, 8, "\x7f\xff\xff\xff\xff\xff\xff\xff"); // -0
+  CHECK(refused(zero));
+}
+
 TEST_CASE("a cut or spoiled encoding is corrupt, never a crash") {
   generator random{45};
   for (int i = 0; i < 5'000; ++i) {
