@@ -180,12 +180,13 @@ struct source_plan {
   microseconds out_of_order{}, max_future{}, max_lead{};
   std::optional<microseconds> idle;
   std::optional<cel::expression> partition_by;
-  meta_use meta{};                  ///< their columns follow those of `fields`
-  bool keep_meta = false;           ///< key and headers are wanted for dead letters too
-  bool skip_tombstones = false;     ///< a record without a value is passed over; else a dead letter
-  bool continue_over_gaps = false;  ///< records that are gone from the source are skipped; else it stops
-  std::size_t columns = 0;          ///< of the batch, with those of `meta` and those that steps add
-  std::vector<stream_plan> streams; ///< [0] is the source itself; parents come first
+  std::vector<std::size_t> promised{}; ///< fields by which the producer partitions, as it says; to be checked
+  meta_use meta{};                     ///< their columns follow those of `fields`
+  bool keep_meta = false;              ///< key and headers are wanted for dead letters too
+  bool skip_tombstones = false;        ///< a record without a value is passed over; else a dead letter
+  bool continue_over_gaps = false;     ///< records that are gone from the source are skipped; else it stops
+  std::size_t columns = 0;             ///< of the batch, with those of `meta` and those that steps add
+  std::vector<stream_plan> streams;    ///< [0] is the source itself; parents come first
   std::vector<view_plan> views;
   std::vector<output_plan> outputs;
   std::vector<std::string> tables; ///< names, by number

@@ -28,6 +28,8 @@ private:
   void read_tables();
   void read_source(const component& c);
   [[nodiscard]] schema read_schema(const component& c, const format_options& format);
+  void read_partitions(const component& c, source_plan& s, step_scope& scope);
+  static void partition_by_key(const source_plan& exchange, step_scope& scope);
   void read_time(const component& c, source_plan& s);
   void read_streams();
   void read_stream(const stream_definition& s);

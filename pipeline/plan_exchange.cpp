@@ -187,6 +187,7 @@ void plan_compiler::read_exchange(const stream_definition& s) {
   scope.tables = tables_;
   for (std::size_t i = 0; i < source.fields.size(); ++i)
     scope.slots.push_back(i);
+  partition_by_key(source, scope);
   scope.read.assign(source.columns, false);
   const auto index = out_->sources.size();
   out_->sources.push_back(std::move(source));

@@ -159,6 +159,7 @@ void plan_compiler::read_source(const component& c) {
   if (c.settings.has("partition_by"))
     s.partition_by = compile_at({c.settings.text("partition_by"), c.settings.where("partition_by")},
                                 scope.environment(), "sources." + s.name + ".partition_by", faults_);
+  read_partitions(c, s, scope);
   scope.meta = s.fields.size(); // from here on: a record has no partition before it is partitioned
   if (auto made = make_codec(s.format, s.fields, std::vector<bool>(s.fields.size(), true));
       !made && s.fields.size() > 0)

@@ -1,7 +1,9 @@
 // Views, outputs and sinks of a plan.
 #include "event/hash.hpp"
 #include "pipeline/plan_compiler.hpp"
+#include "pipeline/read_score.hpp"
 #include "pipeline/row_filter.hpp"
+#include "pipeline/steps/keyed.hpp"
 #include "pipeline/steps/steps.hpp"
 
 #include <algorithm>
@@ -11,10 +13,6 @@ namespace tidemill {
 namespace {
 
 constexpr std::int64_t most_slices = 10'000;
-
-bool can_be_key(const type& t) {
-  return !t.is(kind::list) && !t.is(kind::map) && !t.is(kind::dyn) && can_be_field(t);
-}
 
 } // namespace
 
@@ -226,28 +224,13 @@ void plan_compiler::read_scores(const view_definition& v, view_plan& out) {
     names.variables.push_back({f.name, f.of, names.variables.size()});
   for (const auto& [name, settings] : v.settings.sections("score")) {
     auto path = "views." + v.name.text + ".score." + name.text;
-    auto model = settings->text("model");
-    auto entry = std::ranges::find(detectors(), model, [](const detector_entry& e) { return e.about.name; });
-    std::vector<std::string> known;
-    for (const auto& e : detectors())
-      known.emplace_back(e.about.name);
-    if (entry == detectors().end()) {
-      fault(settings->where("model"), path + ".model", "no model \"" + model + "\"",
-            did_you_mean(model, known));
+    auto score = read_score(name, *settings, names, path, faults_);
+    if (!score)
       continue;
-    }
-    auto e = compile_at({settings->text("value"), settings->where("value")}, names, path + ".value", faults_);
-    if (auto detector = entry->make(*settings); !detector)
-      fault(name.at, path, detector.error().text());
-    if (!e)
-      continue;
-    if (!e->result().numeric())
-      fault(settings->where("value"), path + ".value",
-            "a score watches a number, this is " + to_string(e->result()));
     auto taken = std::ranges::any_of(made->columns, [&](const field& f) { return f.name == name.text; });
     if (taken || is_reserved(name.text))
       fault(name.at, path, "the name \"" + name.text + "\" is taken", "choose another name");
-    out.scores.push_back({name.text, std::move(*e), &*entry, *settings});
+    out.scores.push_back(std::move(*score));
     made->columns.push_back({name.text, type{kind::real, true}, {}, time_format::rfc3339});
     ++made->scores;
   }

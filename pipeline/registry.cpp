@@ -122,19 +122,22 @@ const spec emit_spec{.name = "emit",
 } // namespace
 
 const spec& score_spec() {
-  static const spec all{.name = "score",
-                        .summary = "An anomaly score per key, over closed rows in window order.",
-                        .example = "{model: seasonal_profile, value: requests}",
-                        .fields = {{.name = "model",
-                                    .type = field_type::text,
-                                    .text = "The detector.",
-                                    .required = true,
-                                    .foreign = {"type", "detector"}},
-                                   {.name = "value",
-                                    .type = field_type::expression,
-                                    .text = "What is watched: an expression over the row, of a numeric type.",
-                                    .required = true,
-                                    .foreign = {"field", "column"}}}};
+  static const spec all{
+      .name = "score",
+      .summary =
+          "An anomaly score per key: of a view over closed rows in window order, of a step over events in "
+          "the order of the log.",
+      .example = "{model: seasonal_profile, value: requests}",
+      .fields = {{.name = "model",
+                  .type = field_type::text,
+                  .text = "The detector.",
+                  .required = true,
+                  .foreign = {"type", "detector"}},
+                 {.name = "value",
+                  .type = field_type::expression,
+                  .text = "What is watched: an expression over the row or event, of a numeric type.",
+                  .required = true,
+                  .foreign = {"field", "column"}}}};
   return all;
 }
 

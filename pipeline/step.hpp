@@ -99,6 +99,15 @@ struct step_scope {
     bool timed = false; ///< its rows are valid for a time
   };
   std::vector<table> tables; ///< by number
+  /// What decides the partition that an event is in.
+  struct partitioning {
+    /// Columns: events that are equal in them are in one partition. Empty: there is only one. Nothing: nobody
+    /// knows.
+    std::optional<std::vector<std::size_t>> by;
+    std::string origin; ///< the source or stream that has the partitions
+    schema fields;      ///< of it, by column
+  };
+  partitioning partitions;
   /// A field called `meta` hides the metadata.
   [[nodiscard]] cel::environment environment() const;
   /// Notes that a column is read.

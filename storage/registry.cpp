@@ -92,7 +92,9 @@ std::vector<field_spec> with_common(std::vector<field_spec> own, std::string_vie
        .fallback = "1MiB"},
       {.name = "partitioned_by",
        .type = field_type::texts,
-       .text = "Fields that the producer keeps in one partition. A promise: nothing depends on it yet."}};
+       .text =
+           "Fields that the producer keeps in one partition: events equal in them never come in two. Steps "
+           "with a key rely on it; it is sampled while running, and `/v1/pipeline` tells a breach."}};
   own.insert(own.end(), common.begin(), common.end());
   return own;
 }

@@ -9,8 +9,9 @@ namespace tidemill {
 namespace {
 
 std::vector<step_entry>& all_steps() {
-  static std::vector<step_entry> all{filter_step(), set_step(),  keep_step(),  drop_step(),
-                                     lookup_step(), mask_step(), parse_step(), sample_step()};
+  static std::vector<step_entry> all{filter_step(),     set_step(),    keep_step(), drop_step(),
+                                     dedup_step(),      lookup_step(), mask_step(), parse_step(),
+                                     rate_limit_step(), sample_step(), score_step()};
   return all;
 }
 

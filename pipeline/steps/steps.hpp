@@ -9,10 +9,13 @@ namespace tidemill {
 [[nodiscard]] step_entry set_step();
 [[nodiscard]] step_entry keep_step();
 [[nodiscard]] step_entry drop_step();
+[[nodiscard]] step_entry dedup_step();
 [[nodiscard]] step_entry lookup_step();
 [[nodiscard]] step_entry mask_step();
 [[nodiscard]] step_entry parse_step();
+[[nodiscard]] step_entry rate_limit_step();
 [[nodiscard]] step_entry sample_step();
+[[nodiscard]] step_entry score_step();
 
 /// One more, for programs that test others: `steps()` lists it from then on. Before the first use of
 /// `steps()`.

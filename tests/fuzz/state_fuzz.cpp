@@ -17,6 +17,28 @@ constexpr const char* aggregates[][2] = {
     {"least", "min(s)"},   {"spread", "stddev(x)"}, {"kinds", "distinct(s)"},    {"p99", "quantile(x, 0.99)"},
     {"most", "top(s, 3)"}, {"head", "first(s)"},    {"longest", "arg_max(s, v)"}};
 
+/// Steps that remember keys.
+std::vector<component> make_steps() {
+  using std::chrono::seconds;
+  const option few{{}, std::int64_t{50}};
+  auto model = section({{"model", text_option("seasonal_profile")}, {"value", text_option("x")}});
+  return {
+      {{},
+       "dedup",
+       section({{"by", texts_option({"s", "v"})}, {"within", time_option(seconds{20})}, {"max_keys", few}})},
+      {{},
+       "rate_limit",
+       section({{"by", texts_option({"k"})},
+                {"events", {{}, std::int64_t{5}}},
+                {"per", time_option(seconds{10})},
+                {"max_keys", few}})},
+      {{},
+       "score",
+       section({{"by", texts_option({"k"})},
+                {"set", sections_option({{"odd", std::move(model)}})},
+                {"max_keys", few}})}};
+}
+
 std::shared_ptr<const plan> make_plan() {
   using std::chrono::seconds;
   definition d;
@@ -34,6 +56,7 @@ std::shared_ptr<const plan> make_plan() {
                                           {"s", "string"}})},
                 {"time", section_option(
                              {{"field", text_option("t")}, {"out_of_order", time_option(seconds{5})}})}})});
+  d.streams.push_back({{"stepped", {}}, {"log", {}}, make_steps()});
   std::vector<std::pair<std::string, std::string>> select;
   for (const auto& [name, text] : aggregates)
     select.emplace_back(name, text);
