@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/partition_watch.hpp"
 #include "event/alerts.hpp"
 #include "event/ids.hpp"
 #include "event/time.hpp"
@@ -16,6 +17,13 @@
 #include <vector>
 
 namespace tidemill {
+
+/// A step that remembers something, in one partition.
+struct step_board {
+  explicit step_board(std::string n) : name(std::move(n)) {}
+  std::string name; ///< `hits/dedup`
+  std::atomic<std::uint64_t> keys{0}, dropped{0};
+};
 
 /// What is known of one partition, for status, metrics, idleness and lead. Written by its worker and its
 /// source, read by anyone; each number is true by itself, not together with its neighbours.
@@ -37,6 +45,7 @@ struct partition_board {
   std::atomic<std::uint64_t> start{0}; ///< where it begins if there is no checkpoint
   /// The records one of which has just stopped the worker, for finding the poisonous one. Equal: none.
   std::atomic<std::uint64_t> applying_from{0}, applying_to{0};
+  std::deque<step_board> steps; ///< in the order of the plan
 
   [[nodiscard]] event_time watermark_time() const noexcept {
     return event_time{microseconds{watermark.load(std::memory_order_relaxed)}};
@@ -48,6 +57,7 @@ struct source_board {
   std::string name;
   std::vector<std::unique_ptr<partition_board>> partitions;
   std::atomic<bool> known{false};
+  std::unique_ptr<partition_watch> watch; ///< null: nothing is promised; never exchanged
 
   /// For those who look from outside: none while they are not known.
   [[nodiscard]] std::span<const std::unique_ptr<partition_board>> shown() const noexcept {

@@ -126,6 +126,8 @@ void platform::impl::make_boards() {
   for (const auto& s : all->sources) {
     boards->sources.push_back(std::make_unique<source_board>());
     boards->sources.back()->name = s.name;
+    if (!s.promised.empty())
+      boards->sources.back()->watch = std::make_unique<partition_watch>(s);
   }
   for (std::size_t s = 0; s < all->sources.size(); ++s)
     for (std::size_t v = 0; v < all->sources[s].views.size(); ++v) {

@@ -124,6 +124,9 @@ status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
   boards->problem(place, "");
   for (std::uint32_t p = 0; p < made.source->partitions(); ++p) {
     shown.partitions.push_back(std::make_unique<partition_board>());
+    for (const auto& stream : source.streams)
+      for (const auto& step : stream.states)
+        shown.partitions[p]->steps.emplace_back(step.name);
     if (made.source->assigns())
       shown.partitions[p]->assigned = false;
     else

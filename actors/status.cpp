@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 namespace tidemill {
 namespace {
@@ -68,6 +69,37 @@ std::string what_holds(const source_board& s) {
          (slowest->idle ? " (idle: it follows the others)" : "");
 }
 
+namespace {
+
+/// Of the steps that remember something.
+void append_steps(std::string& out, const partition_board& p) {
+  if (p.steps.empty())
+    return;
+  out += ",\"steps\":";
+  for (auto next = '['; const auto& s : p.steps) {
+    out += std::exchange(next, ',');
+    out += "{\"step\":";
+    append_json_string(out, s.name);
+    out += ",\"keys\":" + std::to_string(s.keys) + ",\"dropped\":" + std::to_string(s.dropped) + '}';
+  }
+  out += ']';
+}
+
+/// What the producer promises, and whether it is so.
+void append_promise(std::string& out, const partition_watch& watch) {
+  auto found = watch.found();
+  out += ",\"partitioned_by\":{\"fields\":";
+  append_json_string(out, watch.fields());
+  out += ",\"misplaced_keys\":" + std::to_string(found.keys) + ",\"breach\":";
+  if (found.text.empty())
+    out += "null";
+  else
+    append_json_string(out, found.text);
+  out += '}';
+}
+
+} // namespace
+
 std::string pipeline_json(const std::string& name, const board& b, double events_per_second) {
   std::uint64_t events = 0, late = 0, dead = 0, future = 0;
   std::string holding, partitions;
@@ -100,7 +132,9 @@ std::string pipeline_json(const std::string& name, const board& b, double events
       append_time(partitions, event_time{microseconds{p.lost_until}});
       partitions += ",\"restarts\":" + std::to_string(p.restarts) +
                     ",\"checkpoint\":" + std::to_string(p.checkpoint) +
-                    ",\"panes\":" + std::to_string(p.panes) + '}';
+                    ",\"panes\":" + std::to_string(p.panes);
+      append_steps(partitions, p);
+      partitions += '}';
     }
   }
   std::string out = "{\"name\":";
@@ -121,6 +155,8 @@ std::string pipeline_json(const std::string& name, const board& b, double events
     out += std::string{",\"open\":"} + (s->known ? "true" : "false");
     for (const auto& g : s->gauges())
       out += ",\"" + std::string{g.name} + "\":" + number(g.value);
+    if (s->watch)
+      append_promise(out, *s->watch);
     out += '}';
   }
   out += "],\"partitions\":[" + partitions + "],\"problems\":[";
@@ -172,6 +208,27 @@ std::string metrics_text(const std::string& name, const board& b, const http_ser
              [](board_of p) { return p.unkeyed.load(); });
   partitions("lost_total", "counter", "Offsets that were gone from the source when they were due.",
              [](board_of p) { return p.lost.load(); });
+  auto steps = [&](std::string_view metric, std::string_view kind, std::string_view help, auto read) {
+    family(metric, kind, help);
+    for (const auto& s : b.sources)
+      for (std::size_t i = 0; i < s->shown().size(); ++i)
+        for (const auto& step : s->shown()[i]->steps)
+          sample(metric,
+                 "source=\"" + s->name + "\",partition=\"" + std::to_string(i) + "\",step=\"" + step.name +
+                     '"',
+                 static_cast<double>(read(step)));
+  };
+  steps("step_dropped_total", "counter",
+        "Events that a step with state took out: duplicates, and what is over a limit.",
+        [](const step_board& s) { return s.dropped.load(); });
+  steps("step_keys", "gauge", "Keys that a step remembers.",
+        [](const step_board& s) { return s.keys.load(); });
+  family("source_misplaced_keys_total", "counter",
+         "Keys found in two partitions against partitioned_by; a sample.");
+  for (const auto& s : b.sources)
+    if (s->watch)
+      sample("source_misplaced_keys_total", "source=\"" + s->name + '"',
+             static_cast<double>(s->watch->found().keys));
   partitions("offset", "gauge", "Next record to read.", [](board_of p) { return p.position.load(); });
   partitions("lag", "gauge", "How far the source is ahead: bytes of files, records of logs.",
              [](board_of p) { return p.lag.load(); });

@@ -8,6 +8,7 @@
 #include <caf/stateful_actor.hpp>
 
 #include <algorithm>
+#include <cstdio>
 #include <stdexcept>
 #include <utility>
 
@@ -23,6 +24,28 @@ std::shared_ptr<sink_work> sink_work_upto(partition_id p, const partition& state
   w->token = std::move(token);
   return w;
 }
+
+/// Those who look at events on their way.
+class lookout final : public event_tap {
+public:
+  /// Null: not this one.
+  lookout(tap_board* taps, std::size_t source, partition_watch* watch) : watch_(watch) {
+    if (taps != nullptr)
+      eye_.emplace(*taps, source);
+  }
+  [[nodiscard]] bool looks() const noexcept { return eye_ || watch_ != nullptr; }
+
+  void see(std::size_t stream, std::size_t done, const event_batch& batch) override {
+    if (watch_ != nullptr && stream == 0 && done == 0 && watch_->see(batch))
+      std::fprintf(stderr, "%s\n", watch_->found().text.c_str());
+    if (eye_)
+      eye_->see(stream, done, batch);
+  }
+
+private:
+  std::optional<tap_board::eye> eye_;
+  partition_watch* watch_;
+};
 
 } // namespace
 
@@ -148,18 +171,16 @@ void worker_state::apply_carefully(const work_ptr& w) {
 
 void worker_state::apply_piece(const record_batch_ptr& batch, bool careful, const token_ptr& token) {
   std::vector<emission> out;
-  std::optional<tap_board::eye> eye;
-  if (s_.taps && s_.taps->watched(s_.source))
-    eye.emplace(*s_.taps, s_.source);
-  state_->watch(eye ? &*eye : nullptr);
   name_culprit(careful, [&] { state_->apply(batch, out); });
-  state_->watch(nullptr);
   emit(std::move(out), token);
 }
 
-/// Lets the supervisor know which records have killed us.
+/// Work on events, under the eyes of those who look. Lets the supervisor know which records have killed us.
 template <class F>
 void worker_state::name_culprit(bool careful, F&& work) {
+  auto* watch = s_.status->sources[s_.source]->watch.get();
+  lookout all{s_.taps && s_.taps->watched(s_.source) ? s_.taps.get() : nullptr, s_.source, watch};
+  state_->watch(all.looks() ? &all : nullptr);
   state_->one_by_one(careful);
   try {
     work();
@@ -170,6 +191,7 @@ void worker_state::name_culprit(bool careful, F&& work) {
     }
     throw;
   }
+  state_->watch(nullptr);
 }
 
 void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
@@ -303,6 +325,11 @@ void worker_state::show() {
     late += n;
   b.late = late;
   b.panes = state_->panes();
+  auto steps = state_->steps();
+  for (std::size_t i = 0; i < std::min(steps.size(), b.steps.size()); ++i) {
+    b.steps[i].keys = steps[i].keys;
+    b.steps[i].dropped = steps[i].dropped;
+  }
   b.replaying = state_->replaying();
   b.ended = state_->ended();
 }
