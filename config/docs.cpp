@@ -26,6 +26,7 @@ std::string_view kind_of(field_type t) {
   case field_type::choice:
     return "one of";
   case field_type::reference:
+  case field_type::name:
     return "name";
   case field_type::texts:
     return "text or list of texts";

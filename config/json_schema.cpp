@@ -144,6 +144,8 @@ private:
     case field_type::expression:
     case field_type::reference:
       return reference("text");
+    case field_type::name:
+      return object({{"type", "string"}, {"pattern", "^[a-z_][a-z0-9_]*$"}});
     case field_type::choice:
       return any_of({object({{"enum", texts(f.choices)}}), reference("variable")});
     case field_type::texts:

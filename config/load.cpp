@@ -171,7 +171,7 @@ private:
     }
     for (const auto& [key, child] : node.entries) {
       auto path = section + '.' + key->text;
-      reader_.check_name(*key, path, false);
+      reader_.check_name({key->text, key->at}, path, false);
       if (child->of != yaml_node::kind::spoiled)
         f(*key, *child, path);
     }
@@ -296,7 +296,7 @@ private:
       return reader_.fault(node.at, path, "expected branches with their conditions",
                            "write it like {errors: 'status >= 500', slow: 'took_ms > 1000.0'}");
     for (const auto& [name, child] : node.entries) {
-      reader_.check_name(*name, path, false);
+      reader_.check_name({name->text, name->at}, path, false);
       const auto& word = name->text;
       if (word == "else")
         reader_.fault(name->at, path, "`else` is the branch of what no condition takes",

@@ -58,6 +58,7 @@ std::string_view noun(field_type t) {
   case field_type::choice:
     return "a word";
   case field_type::reference:
+  case field_type::name:
     return "a name";
   case field_type::texts:
     return "a text or a list of texts";
@@ -224,6 +225,8 @@ std::optional<settings_reader::data> settings_reader::scalar(const yaml_node& no
     return duration_or_fault(*written, secret, path);
   case field_type::choice:
     return choice(*written, shown, f, path);
+  case field_type::name:
+    return check_name(*written, path, true) ? std::optional<data>{std::move(written->text)} : std::nullopt;
   default:
     return std::move(written->text);
   }
@@ -285,7 +288,7 @@ std::optional<settings_reader::data> settings_reader::expressions(const yaml_nod
   std::vector<std::pair<text_at, text_at>> all;
   for (const auto& [key, child] : node.entries) {
     auto own = path + '.' + key->text;
-    auto named = check_name(*key, own, true);
+    auto named = check_name({key->text, key->at}, own, true);
     auto e = expression(*child, own);
     if (named && e)
       all.emplace_back(text_at{key->text, key->at}, *std::move(e));
@@ -320,7 +323,7 @@ std::optional<settings_reader::data> settings_reader::types(const yaml_node& nod
   for (const auto& [key, child] : node.entries) {
     auto own = path + '.' + key->text;
     // The columns of a table are only ever named in quotes; the fields of a stream are variables.
-    auto named = f.name != "schema" || check_name(*key, own, true);
+    auto named = f.name != "schema" || check_name({key->text, key->at}, own, true);
     if (!named && !is_identifier(key->text) && child->of == yaml_node::kind::scalar &&
         faults_.back().at == key->at)
       faults_.back().hint = "write " + as_identifier(key->text) + ": {type: " + child->text +
@@ -384,7 +387,7 @@ std::optional<settings_reader::data> settings_reader::sections(const yaml_node& 
   option::section_list all;
   for (const auto& [key, child] : node.entries) {
     auto own = path + '.' + key->text;
-    auto named = check_name(*key, own, true);
+    auto named = check_name({key->text, key->at}, own, true);
     auto inner = read(*child, *f.inner, key->at, own);
     if (named)
       all.emplace_back(text_at{key->text, key->at}, std::make_shared<const options>(std::move(inner)));

@@ -52,17 +52,17 @@ std::string_view settings_reader::unknown_key(const yaml_node& key, const std::s
   return meant;
 }
 
-bool settings_reader::check_name(const yaml_node& key, const std::string& path, bool in_expressions) {
-  if (!is_identifier(key.text)) {
-    fault(key.at, path,
-          quoted_for_message(key.text) +
+bool settings_reader::check_name(const text_at& name, const std::string& path, bool in_expressions) {
+  if (!is_identifier(name.text)) {
+    fault(name.at, path,
+          quoted_for_message(name.text) +
               " can't be a name: lower-case letters, digits and _ make one, at most 64, no digit first",
-          "write " + as_identifier(key.text));
+          "write " + as_identifier(name.text));
     return false;
   }
-  if (in_expressions && is_reserved(key.text)) {
-    fault(key.at, path, quoted_for_message(key.text) + " is a word of the expression language",
-          "choose another name, such as " + key.text + "_");
+  if (in_expressions && is_reserved(name.text)) {
+    fault(name.at, path, quoted_for_message(name.text) + " is a word of the expression language",
+          "choose another name, such as " + name.text + "_");
     return false;
   }
   return true;

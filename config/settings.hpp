@@ -30,8 +30,8 @@ public:
   /// A scalar with its variables replaced, or nothing with a fault. `what`: `a name`.
   [[nodiscard]] std::optional<text_at> text(const yaml_node& node, const std::string& path,
                                             std::string_view what);
-  /// Whether a key can be used as an identifier; a fault if not.
-  bool check_name(const yaml_node& key, const std::string& path, bool in_expressions);
+  /// Whether it can be used as an identifier; a fault if not.
+  bool check_name(const text_at& name, const std::string& path, bool in_expressions);
   /// Adds `unknown key` with the best hint there is; returns the key that was probably meant.
   std::string_view unknown_key(const yaml_node& key, const std::string& path,
                                const std::vector<field_spec>& fields);

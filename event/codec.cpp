@@ -5,6 +5,7 @@
 #include "event/csv_codec.hpp"
 #include "event/json_codec.hpp"
 #include "event/text_codecs.hpp"
+#include "event/url_codecs.hpp"
 
 namespace tidemill {
 namespace {
@@ -35,6 +36,10 @@ result<std::unique_ptr<codec>> make_codec(const format_options& options, const s
     return make_regex_codec(options, fields, std::move(needed));
   if (options.name == "logfmt")
     return make_logfmt_codec(options, fields, std::move(needed));
+  if (options.name == "query")
+    return make_query_codec(options, fields, std::move(needed));
+  if (options.name == "url")
+    return make_url_codec(options, fields, std::move(needed));
   std::string known;
   for (const auto& name : format_names())
     known += (known.empty() ? "" : ", ") + name;
@@ -48,7 +53,8 @@ std::optional<schema> builtin_schema(const format_options& options) {
 }
 
 const std::vector<std::string>& format_names() {
-  static const std::vector<std::string> names{"json", "csv", "combined_log", "regex", "logfmt"};
+  static const std::vector<std::string> names{"json",   "csv",   "combined_log", "regex",
+                                              "logfmt", "query", "url"};
   return names;
 }
 

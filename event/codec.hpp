@@ -16,7 +16,7 @@ namespace tidemill {
 
 /// How the bytes of a source are written.
 struct format_options {
-  std::string name = "json";        ///< json | csv | combined_log | regex | logfmt
+  std::string name = "json";        ///< json | csv | combined_log | regex | logfmt | query | url
   char delimiter = ',';             ///< csv
   bool header = true;               ///< csv: the first record of each file names the columns
   std::vector<std::string> columns; ///< csv without header: the names, in order

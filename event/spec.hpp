@@ -22,6 +22,7 @@ enum class field_type : unsigned char {
   expression,  ///< std::string, CEL
   choice,      ///< std::string, one of `choices`
   reference,   ///< std::string, the name of another component
+  name,        ///< std::string, a new name that expressions can use
   texts,       ///< list of texts, or one text
   expressions, ///< map: name → CEL
   properties,  ///< map: name → text, the names free

@@ -1,8 +1,7 @@
 #include "event/text_codecs.hpp"
 
-#include "event/cell.hpp"
 #include "event/json_parse.hpp"
-#include "event/row_writer.hpp"
+#include "event/text_fields.hpp"
 
 #include <re2/re2.h>
 
@@ -15,70 +14,6 @@ namespace {
 
 constexpr auto npos = std::string_view::npos;
 
-/// The name of a field in a line.
-std::string name_of(const field& f) {
-  std::string name;
-  for (const auto& part : f.path)
-    name += (name.empty() ? "" : ".") + part;
-  return name.empty() ? f.name : name;
-}
-
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == npos;
-}
-
-/// What both codecs share: texts by needed field become cells.
-class text_fields : public codec {
-public:
-  text_fields(const format_options& options, const schema& fields, std::vector<bool> needed)
-      : rows_(fields, std::move(needed), options.max_record), found_(rows_.needed().size()) {
-    for (auto f : rows_.needed())
-      readers_.push_back(text_reader(fields[f].of));
-  }
-
-  void decode(const record_batch& in, event_batch& out, std::vector<decode_failure>& failures) override {
-    rows_.write(in, out, failures, [this](std::string_view text, error& why) { return read(text, why); });
-  }
-
-protected:
-  struct found {
-    std::string_view text;
-    bool there = false;
-    text_life life = text_life::batch;
-  };
-  /// Fills `found_`; false with `why` if the line can't be taken apart.
-  [[nodiscard]] virtual bool split(std::string_view line, error& why) = 0;
-
-  row_writer rows_;
-  std::vector<found> found_; ///< by needed field
-
-private:
-  outcome read(std::string_view line, error& why) {
-    if (is_blank(line))
-      return outcome::blank;
-    std::ranges::fill(found_, found{});
-    if (!check_utf8(line, why) || !split(line, why))
-      return outcome::failed;
-    for (std::size_t i = 0; i < found_.size(); ++i)
-      if (!store(i, why))
-        return outcome::failed;
-    return outcome::row;
-  }
-
-  bool store(std::size_t i, error& why) {
-    const auto field = rows_.needed()[i];
-    const auto& f = found_[i];
-    auto to = rows_.at(field);
-    if (!f.there)
-      return rows_.null(field, "is missing", why);
-    if (f.text.empty() && !to.as.of.is(kind::string) && !to.as.of.is(kind::bytes))
-      return rows_.null(field, "is empty", why);
-    return readers_[i](to, f.text, f.life, why);
-  }
-
-  std::vector<text_cell_reader> readers_;
-};
-
 class regex_codec final : public text_fields {
 public:
   regex_codec(const format_options& options, const schema& fields, std::vector<bool> needed,
@@ -86,7 +21,7 @@ public:
       : text_fields(options, fields, std::move(needed)), pattern_(std::move(pattern)) {
     const auto& groups = pattern_->NamedCapturingGroups();
     for (auto f : rows_.needed())
-      group_.push_back(static_cast<std::size_t>(groups.at(name_of(fields[f]))));
+      group_.push_back(static_cast<std::size_t>(groups.at(text_name(fields[f]))));
     auto last = group_.empty() ? 0 : *std::ranges::max_element(group_);
     taken_.resize(last + 1);
   }
@@ -114,7 +49,7 @@ public:
   logfmt_codec(const format_options& options, const schema& fields, std::vector<bool> needed)
       : text_fields(options, fields, std::move(needed)), buffers_(found_.size()) {
     for (std::size_t i = 0; i < rows_.needed().size(); ++i)
-      places_.emplace(name_of(fields[rows_.needed()[i]]), i);
+      places_.emplace(text_name(fields[rows_.needed()[i]]), i);
   }
 
 private:
@@ -182,6 +117,7 @@ error invalid(std::string text) {
 
 result<std::unique_ptr<codec>> make_regex_codec(const format_options& options, const schema& fields,
                                                 std::vector<bool> needed) {
+  TIDEMILL_CHECK(check_text_fields(fields));
   if (options.pattern.empty())
     return invalid("format regex needs an expression: regex: {pattern: '^(?P<ip>\\S+) …$'}");
   RE2::Options quiet;
@@ -191,13 +127,14 @@ result<std::unique_ptr<codec>> make_regex_codec(const format_options& options, c
     return invalid("no regular expression (RE2): " + pattern->error());
   const auto& groups = pattern->NamedCapturingGroups();
   for (const auto& f : fields.fields())
-    if (!groups.contains(name_of(f)))
-      return invalid(f.name + ": the pattern has no group (?P<" + name_of(f) + ">…)");
+    if (!groups.contains(text_name(f)))
+      return invalid(f.name + ": the pattern has no group (?P<" + text_name(f) + ">…)");
   return std::make_unique<regex_codec>(options, fields, std::move(needed), std::move(pattern));
 }
 
 result<std::unique_ptr<codec>> make_logfmt_codec(const format_options& options, const schema& fields,
                                                  std::vector<bool> needed) {
+  TIDEMILL_CHECK(check_text_fields(fields));
   return std::make_unique<logfmt_codec>(options, fields, std::move(needed));
 }
 

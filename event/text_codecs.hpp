@@ -11,7 +11,7 @@ namespace tidemill {
 ///
 /// The expression may match anywhere: write `^` and `$`. A line that it doesn't match is malformed. A group
 /// that took no part is null, as is an empty one where the field is no text. A blank record is no event.
-/// Errors: `config_invalid` (no expression, or a field without a group).
+/// Errors: `config_invalid` (no expression, a field without a group, one of type dyn).
 [[nodiscard]] result<std::unique_ptr<codec>> make_regex_codec(const format_options& options,
                                                               const schema& fields, std::vector<bool> needed);
 
@@ -19,8 +19,8 @@ namespace tidemill {
 ///
 /// A field is the pair of its name, or of its `path`, which may hold dots; the first of several counts. A key
 /// alone stands for `true`. In quotes `\"`, `\\`, `\n`, `\r`, `\t` and `\uXXXX` are undone. An empty value is
-/// null where the field is no text; an absent pair is null. A blank record is no event. Errors: none but
-/// those of fields.
+/// null where the field is no text; an absent pair is null. A blank record is no event. Errors:
+/// `config_invalid` (a field of type dyn).
 [[nodiscard]] result<std::unique_ptr<codec>>
 make_logfmt_codec(const format_options& options, const schema& fields, std::vector<bool> needed);
 

@@ -3,6 +3,7 @@
 #include "pipeline/exchange_intake.hpp"
 #include "pipeline/frozen_partition.hpp"
 #include "pipeline/outlet.hpp"
+#include "pipeline/spread_rows.hpp"
 #include "pipeline/step_set.hpp"
 #include "pipeline/time_guard.hpp"
 #include "pipeline/view_feed.hpp"
@@ -89,6 +90,12 @@ struct partition::impl {
   event_batch events;
   std::vector<event_time> watermarks; // by row: before its record
   std::vector<selection> passed;      // by stream
+  struct stream_rows {
+    event_batch* events;
+    const std::vector<event_time>* watermarks;
+  };
+  std::vector<stream_rows> rows_of; // by stream: what it has passed are rows of
+  std::map<std::pair<std::size_t, std::size_t>, spread_rows> spread; // by stream and step that makes rows
 
   void take_effect(const journal_entry& e) {
     switch (e.kind) {
@@ -281,23 +288,25 @@ struct partition::impl {
     events.columns.resize(std::max(events.columns.size(), source.columns));
     fill_meta(source.meta, source.fields.size(), events);
     passed.resize(source.streams.size());
+    rows_of.assign(source.streams.size(), {&events, &watermarks});
     for (std::size_t s = 0; s < source.streams.size(); ++s) {
-      const auto& stream = source.streams[s];
-      if (stream.parent)
-        events.selected = passed[*stream.parent];
+      if (const auto parent = source.streams[s].parent) {
+        rows_of[s] = rows_of[*parent];
+        rows_of[s].events->selected = passed[*parent];
+      }
       run_steps(s);
-      passed[s] = events.selected;
+      passed[s] = rows_of[s].events->selected;
       if (out.wants(s))
-        counts.unkeyed += out.events(s, events, passed[s]);
-      out.exchange(s, events, passed[s]);
+        counts.unkeyed += out.events(s, *rows_of[s].events, passed[s]);
+      out.exchange(s, *rows_of[s].events, passed[s]);
     }
     for (std::size_t v = 0; v < feeds.size(); ++v) {
-      const auto& rows = passed[feeds[v]->plan().stream];
+      const auto s = feeds[v]->plan().stream;
       if (taker != nullptr) {
-        taker->take(v, events, rows, watermarks);
+        taker->take(v, *rows_of[s].events, passed[s], *rows_of[s].watermarks);
         continue;
       }
-      auto refused = feeds[v]->apply(events, rows, watermarks, out);
+      auto refused = feeds[v]->apply(*rows_of[s].events, passed[s], *rows_of[s].watermarks, out);
       counts.late[v] += refused.late;
       counts.dead += refused.dead;
     }
@@ -308,16 +317,32 @@ struct partition::impl {
     std::vector<cel::row_error> failed;
     auto* const seen_by = position < horizon() ? nullptr : watcher; // replays were seen before
     if (seen_by != nullptr)
-      seen_by->see(s, 0, events);
-    for (std::size_t i = 0; i < stream.steps.size() && !events.selected.empty(); ++i) {
+      seen_by->see(s, 0, *rows_of[s].events);
+    for (std::size_t i = 0; i < stream.steps.size() && !rows_of[s].events->selected.empty(); ++i) {
       failed.clear();
-      steps.at(s, i).apply(events, {tables, watermarks}, failed);
+      const auto before = rows_of[s];
+      if (auto& step = steps.at(s, i); step.spreads())
+        rows_of[s] = make_rows(step, s, i, failed);
+      else
+        step.apply(*before.events, {tables, *before.watermarks}, failed);
       if (seen_by != nullptr)
-        seen_by->see(s, i + 1, events);
+        seen_by->see(s, i + 1, *rows_of[s].events);
       for (const auto& f : failed)
-        out.refused(output_kind::dead, s, stream.step_names[i], events.records[f.row], f.why);
+        out.refused(output_kind::dead, s, stream.step_names[i], before.events->records[f.row], f.why);
       counts.dead += failed.size();
     }
+  }
+
+  stream_rows make_rows(step& by, std::size_t s, std::size_t i, std::vector<cel::row_error>& failed) {
+    auto& made = spread[{s, i}];
+    made.make(by, *rows_of[s].events, *rows_of[s].watermarks, source.columns, failed);
+    return {&made.events, &made.watermarks};
+  }
+
+  void forget_rows() {
+    events.memory.clear();
+    for (auto& [place, made] : spread)
+      made.clear();
   }
 
   /// As `consume`, of what comes through an exchange: its events have been decoded and judged before.
@@ -338,6 +363,7 @@ struct partition::impl {
     counts.dead += refused.size();
     if (!events.selected.empty())
       run_streams();
+    forget_rows();
     release(limit);
     counts.records -= frontiers;
     at_work.reset();
@@ -390,7 +416,7 @@ struct partition::impl {
       end_stretch(events.times[events.selected.front()]);
       run_streams();
     }
-    events.memory.clear();
+    forget_rows();
     release(limit);
     at_work.reset();
     return !waits;

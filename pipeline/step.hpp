@@ -70,6 +70,12 @@ public:
                      std::vector<cel::row_error>& failures) = 0;
   /// Null: it remembers nothing. Lives as long as the step.
   [[nodiscard]] virtual step_state* state() noexcept { return nullptr; }
+  /// Whether it makes any number of events of each: then it is `spread` that is called.
+  [[nodiscard]] virtual bool spreads() const noexcept { return false; }
+  /// Appends to `origins` the row of `from` that each new row comes from, ascending, and fills columns of
+  /// `to`, which are empty. Leaves `from` as it is; rows of it that fail are reported.
+  virtual void spread(const event_batch& from, event_batch& to, std::vector<std::uint32_t>& origins,
+                      std::vector<cel::row_error>& failures);
 };
 
 /// Removes from `rows` those that failed; both ascend.

@@ -9,6 +9,7 @@ namespace {
 struct parse_settings {
   std::size_t from = 0; ///< the column with the texts
   std::string field;
+  format_options format;
   schema fields;                  ///< what is in them
   std::vector<type> types;        ///< of the new columns
   std::vector<std::size_t> slots; ///< where that goes
@@ -19,7 +20,8 @@ struct parse_settings {
 class parse : public step, public step_plan {
 public:
   explicit parse(parse_settings s)
-      : s_(std::move(s)), codec_(*make_codec({}, s_.fields, std::vector<bool>(s_.fields.size(), true))) {}
+      : s_(std::move(s)),
+        codec_(*make_codec(s_.format, s_.fields, std::vector<bool>(s_.fields.size(), true))) {}
 
   std::unique_ptr<step> instance() const override { return std::make_unique<parse>(s_); }
 
@@ -35,6 +37,8 @@ public:
     event_batch parsed;
     failed_.clear();
     codec_->decode(*in, parsed, failed_);
+    if (parsed.rows() + failed_.size() < in->records.size())
+      refuse_blank(*in, parsed);
     if (s_.null_on_error)
       for (const auto& f : failed_)
         null_.push_back(static_cast<std::uint32_t>(in->records[f.record].at));
@@ -49,6 +53,21 @@ public:
   }
 
 private:
+  /// A blank record is none to a codec, but a text in a field should have been one.
+  void refuse_blank(const record_batch& in, const event_batch& parsed) {
+    auto row = parsed.records.begin();
+    auto known = failed_.begin();
+    std::vector<decode_failure> all;
+    for (std::size_t i = 0; i < in.records.size(); ++i)
+      if (row != parsed.records.end() && row->at == in.records[i].at)
+        ++row;
+      else if (known != failed_.end() && known->record == i)
+        all.push_back(std::move(*known++));
+      else
+        all.push_back({i, {errc::event_malformed, "the text is blank"}});
+    failed_ = std::move(all);
+  }
+
   /// Values to their rows; all others are null.
   void place(event_batch& batch, event_batch& parsed) {
     rows_.clear();
@@ -108,7 +127,13 @@ std::unique_ptr<step_plan> compile(const component& c, step_scope& scope, std::v
     else
       s.fields.set(std::move(*f));
   }
-  if (auto made = make_codec({}, s.fields, std::vector<bool>(s.fields.size(), true)); !made)
+  const auto format = c.settings.text("format", "json");
+  s.format.name = format == "key_value" ? "logfmt" : format;
+  s.format.pattern = c.settings.text("pattern");
+  if (s.format.name != "regex" && c.settings.has("pattern"))
+    out.push_back(fault_at(c.settings.where("pattern"), "parse.pattern", "a pattern is for `format: regex`",
+                           "add `format: regex`"));
+  else if (auto made = make_codec(s.format, s.fields, std::vector<bool>(s.fields.size(), true)); !made)
     out.push_back(fault_at(c.settings.where("schema"), "parse.schema", made.error().text()));
   if (out.size() != before)
     return nullptr;
@@ -130,7 +155,7 @@ std::unique_ptr<step_plan> compile(const component& c, step_scope& scope, std::v
 step_entry parse_step() {
   return {
       {.name = "parse",
-       .summary = "Makes fields of the JSON object in a field of text.",
+       .summary = "Makes fields of what stands in a field of text.",
        .example = "parse: {field: agent, schema: {name: string, version: int?}, on_error: \"null\"}",
        .fields =
            {{.name = "field",
@@ -138,14 +163,25 @@ step_entry parse_step() {
              .text = "The field with the text.",
              .required = true,
              .foreign = {"source", "from", "path"}},
+            {.name = "format",
+             .type = field_type::choice,
+             .text = "`json`: an object; `key_value`: pairs, as logfmt has them; `url`: the parts of a URL; "
+                     "`query`: the parameters of a query string; `regex`: the groups of `pattern`.",
+             .fallback = "json",
+             .choices = {"json", "key_value", "url", "query", "regex"},
+             .foreign = {"type", "parser", "codec"}},
             {.name = "schema",
              .type = field_type::types,
              .text = "The fields to be made, as in a source's `schema`.",
              .required = true,
              .foreign = {"fields", "columns"}},
+            {.name = "pattern",
+             .type = field_type::text,
+             .text = "For `regex`: an expression (RE2) with a group `(?P<name>…)` for each field.",
+             .foreign = {"regex", "expression"}},
             {.name = "on_error",
              .type = field_type::choice,
-             .text = "Where the text is no such object: `dead`: the event becomes a dead letter; `null`: the "
+             .text = "Where the text is no such thing: `dead`: the event becomes a dead letter; `null`: the "
                      "fields are null, as they are where the text itself is null.",
              .fallback = "dead",
              .choices = {"dead", "null"}}}},

@@ -3,15 +3,16 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
 
 namespace tidemill {
 
 namespace {
 
 std::vector<step_entry>& all_steps() {
-  static std::vector<step_entry> all{filter_step(),     set_step(),    keep_step(), drop_step(),
-                                     dedup_step(),      lookup_step(), mask_step(), parse_step(),
-                                     rate_limit_step(), sample_step(), score_step()};
+  static std::vector<step_entry> all{filter_step(),     set_step(),    keep_step(),  drop_step(),
+                                     dedup_step(),      lookup_step(), mask_step(),  parse_step(),
+                                     rate_limit_step(), sample_step(), score_step(), unnest_step()};
   return all;
 }
 
@@ -23,6 +24,11 @@ const std::vector<step_entry>& steps() {
 
 void add_step(step_entry e) {
   all_steps().push_back(e);
+}
+
+void step::spread(const event_batch&, event_batch&, std::vector<std::uint32_t>&,
+                  std::vector<cel::row_error>&) {
+  throw std::logic_error{"this step makes no rows"};
 }
 
 void drop_failed(selection& rows, std::span<const cel::row_error> failed) {

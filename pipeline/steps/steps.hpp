@@ -16,6 +16,7 @@ namespace tidemill {
 [[nodiscard]] step_entry rate_limit_step();
 [[nodiscard]] step_entry sample_step();
 [[nodiscard]] step_entry score_step();
+[[nodiscard]] step_entry unnest_step();
 
 /// One more, for programs that test others: `steps()` lists it from then on. Before the first use of
 /// `steps()`.

@@ -187,6 +187,10 @@ TEST_CASE("names that become identifiers must be ones") {
         "7:35: error: streams.s.steps[0].set.2nd: \"2nd\" can't be a name: lower-case letters, digits and _ "
         "make "
         "one, at most 64, no digit first (write _2nd)\n");
+  CHECK_THAT(faults(with_steps("      - unnest: {field: xs, as: theItem, index: in}\n")),
+             Catch::Contains("steps[0].unnest.as: \"theItem\" can't be a name") &&
+                 Catch::Contains("(write the_item)") &&
+                 Catch::Contains("steps[0].unnest.index: \"in\" is a word of the expression language"));
   CHECK(faults("pipeline: p\nsources: {g: {type: generate, time: {field: ts}, schema: {userId: int}}}\n") ==
         "2:59: error: sources.g.schema.userId: \"userId\" can't be a name: lower-case letters, digits and _ "
         "make one, "

@@ -135,7 +135,8 @@ TEST_CASE("a combined log has no other fields and no other types") {
 TEST_CASE("formats other than the log have no fields by themselves") {
   CHECK(builtin_schema(combined_log())->size() == 11);
   CHECK_FALSE(builtin_schema({}));
-  CHECK(format_names() == std::vector<std::string>{"json", "csv", "combined_log", "regex", "logfmt"});
+  CHECK(format_names() ==
+        std::vector<std::string>{"json", "csv", "combined_log", "regex", "logfmt", "query", "url"});
 }
 
 TEST_CASE("of 10,000 lines of a real access log all but the truncated one are read") {

@@ -378,8 +378,8 @@ TEST_CASE("a codec can't be made for an unknown format, a useless limit or a fie
   };
   format_options options;
   options.name = "xml";
-  CHECK(fault(options, {}) ==
-        "unknown format \"xml\", expected one of json, csv, combined_log, regex, logfmt");
+  CHECK(fault(options, {}) == "unknown format \"xml\", expected one of json, csv, combined_log, regex, "
+                              "logfmt, query, url");
   options = {};
   options.max_record = 0;
   CHECK(fault(options, {}) == "max_record must be between 1 byte and 1 GiB");

@@ -63,6 +63,25 @@ std::vector<form>& forms() {
     csv.delimiter = ';';
     out.push_back(make(csv, wide));
     out.push_back(make(log, of_log));
+    format_options pairs, groups, query, url;
+    pairs.name = "logfmt";
+    out.push_back(make(pairs, wide));
+    groups.name = "regex";
+    groups.pattern = R"((?P<t>\S+) (?P<i>-?[0-9]*)(?: (?P<s>.*))?)";
+    out.push_back(make(groups, fields_of({{"t", "timestamp?"}, {"i", "int?"}, {"s", "string?"}})));
+    query.name = "query";
+    out.push_back(
+        make(query, fields_of({{"i", "int?"}, {"s", "string?"}, {"a", "[string]"}, {"b", "[int?]?"}})));
+    url.name = "url";
+    auto parts = fields_of({{"scheme", "string?"},
+                            {"user", "string?"},
+                            {"host", "string?"},
+                            {"port", "int?"},
+                            {"path", "string"},
+                            {"query", "string?"}});
+    parts.set({"a", type::list_of(kind::string), {"query", "a"}, time_format::rfc3339});
+    parts.set({"b", type{kind::integer, true}, {"query", "b"}, time_format::rfc3339});
+    out.push_back(make(url, parts));
     return out;
   }();
   return all;

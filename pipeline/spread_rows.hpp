@@ -1,0 +1,28 @@
+#pragma once
+
+#include "event/batch.hpp"
+#include "pipeline/step.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace tidemill {
+
+/// The rows that a step has made of others: a batch of its own, for the rest of the stream and all that comes
+/// from it. A row has the record and the event time of the one that it comes from.
+struct spread_rows {
+  event_batch events;
+  std::vector<event_time> watermarks; ///< by row: before its record
+
+  /// Runs a step that spreads. Failures are of rows of `from`; all new rows are selected. `columns`: how many
+  /// the batch has.
+  void make(step& by, const event_batch& from, const std::vector<event_time>& from_watermarks,
+            std::size_t columns, std::vector<cel::row_error>& failures);
+  /// Forgets the rows; keeps the room of batches of usual size.
+  void clear();
+
+private:
+  std::vector<std::uint32_t> origins_;
+};
+
+} // namespace tidemill
