@@ -146,7 +146,19 @@ private:
       header = lines.front();
       lines.erase(lines.begin());
     }
-    driver_->send(number, partition, lines, header);
+    std::vector<test_driver::sent_record> records;
+    for (auto& line : lines)
+      records.push_back({std::move(line)});
+    if (s.file.empty()) { // without the header, if there is one
+      const auto first = s.records.size() - std::min(s.records.size(), records.size());
+      for (std::size_t i = 0; i < records.size(); ++i) {
+        const auto& r = s.records[first + i];
+        records[i].key = r.key;
+        records[i].headers = r.headers;
+        records[i].tombstone = r.tombstone;
+      }
+    }
+    driver_->send(number, partition, std::move(records), header);
   }
 
   std::vector<std::string> lines_of(const test_send& s, const format_options& format) const {

@@ -215,11 +215,46 @@ private:
     }
   }
 
+  /// An event with what stands beside its record: `{$key: ann, $headers: {trace: 7}, ts: 1}`; with `$value`
+  /// that is the record, null or a text, and there are no fields.
+  void read_record(const yaml_node& node, const std::string& path, test_send::record& out) {
+    auto fields = node;
+    std::erase_if(fields.entries, [](const auto& entry) { return entry.first->text.starts_with('$'); });
+    append_yaml(out.text, fields);
+    for (const auto& [name, child] : node.entries)
+      if (name->text == "$key" && child->of == kind::scalar)
+        out.key = child->text;
+      else if (name->text == "$headers" && child->of == kind::map)
+        read_headers(*child, path, out);
+      else if (name->text == "$value" && fields.entries.empty() && child->of <= kind::scalar) {
+        out.raw = true;
+        out.tombstone = child->of == kind::null;
+        out.text = out.tombstone ? "" : child->text;
+      } else if (name->text == "$value")
+        reader_.fault(child->at, path, "$value is null or a text, and stands instead of fields",
+                      "write it like {$key: ann, $value: null}");
+      else if (name->text.starts_with('$'))
+        reader_.fault(name->at, path, "a record has $key (a text), $headers (a map) and $value",
+                      "write it like {$key: ann, $headers: {trace: 7}, ts: 1}");
+  }
+
+  void read_headers(const yaml_node& node, const std::string& path, test_send::record& out) {
+    for (const auto& [name, child] : node.entries)
+      if (child->of == kind::scalar || child->of == kind::null)
+        out.headers.emplace_back(name->text,
+                                 child->of == kind::null ? std::nullopt : std::optional{child->text});
+      else
+        reader_.fault(child->at, path, "a header is a text or null");
+  }
+
   void read_records(const yaml_node& node, const std::string& path, test_send& out) {
     auto add = [&](const yaml_node& n) {
       test_send::record r{{}, n.of == kind::scalar, n.at};
+      const auto is_meta = [](const auto& entry) { return entry.first->text.starts_with('$'); };
       if (r.raw)
         r.text = n.text;
+      else if (n.of == kind::map && std::ranges::any_of(n.entries, is_meta))
+        read_record(n, path, r);
       else
         append_yaml(r.text, n);
       out.records.push_back(std::move(r));

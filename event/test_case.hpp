@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct test_send {
     std::string text;
     bool raw = false;
     position at;
+    std::optional<std::string> key{};                                          ///< `$key`
+    std::vector<std::pair<std::string, std::optional<std::string>>> headers{}; ///< `$headers`
+    bool tombstone = false; ///< `$value: null`; `text` is empty and raw
   };
   text_at source;
   std::uint32_t partition = 0;

@@ -90,6 +90,7 @@ struct partition::impl {
   event_batch events;
   std::vector<event_time> watermarks; // by row: before its record
   std::vector<selection> passed;      // by stream
+  removal_batch removals;
   struct stream_rows {
     event_batch* events;
     const std::vector<event_time>* watermarks;
@@ -182,7 +183,8 @@ struct partition::impl {
   /// Decodes all kept records; rows and failures in the order of records.
   void decode(std::vector<refused_record>& refused) {
     events.clear();
-    events.partition = id;
+    removals.events.clear();
+    events.partition = removals.events.partition = id;
     std::vector<decode_failure> failures;
     for (const auto& batch : kept) {
       auto plain = skips.empty() && std::ranges::none_of(batch->records, is_tombstone);
@@ -202,7 +204,9 @@ struct partition::impl {
     std::erase_if(rest->records, [&](const record& r) {
       if (skips.contains(r.at))
         refused.push_back({r, {errc::poison, "this record stopped its worker repeatedly and was skipped"}});
-      else if (is_tombstone(r) && source.skip_tombstones)
+      else if (is_tombstone(r) && source.tombstones == tombstone_use::remove)
+        removals.events.records.push_back(r);
+      else if (is_tombstone(r) && source.tombstones == tombstone_use::skip)
         refused.push_back({r, {}});
       else if (is_tombstone(r))
         refused.push_back({r, {errc::event_missing, "tombstone: the record has no value"}});
@@ -284,6 +288,25 @@ struct partition::impl {
     return std::nullopt;
   }
 
+  /// The tombstones below `limit`, with what a view may know of them.
+  void prepare_removals(offset limit) {
+    auto& records = removals.events.records;
+    std::erase_if(records, [&](const record& r) { return r.at >= limit; });
+    if (records.empty())
+      return;
+    removals.watermarks.clear();
+    auto row = events.selected.begin(); // a refused record doesn't move the watermark
+    for (const auto& r : records) {
+      while (row != events.selected.end() && events.records[*row].at < r.at)
+        ++row;
+      removals.watermarks.push_back(row == events.selected.end() ? guard.watermark() : watermarks[*row]);
+    }
+    removals.events.selected.resize(records.size());
+    std::iota(removals.events.selected.begin(), removals.events.selected.end(), 0u);
+    removals.events.columns.resize(source.fields.size() + meta_columns);
+    fill_meta(source.meta, source.fields.size(), removals.events);
+  }
+
   void run_streams() {
     events.columns.resize(std::max(events.columns.size(), source.columns));
     fill_meta(source.meta, source.fields.size(), events);
@@ -306,7 +329,7 @@ struct partition::impl {
         taker->take(v, *rows_of[s].events, passed[s], *rows_of[s].watermarks);
         continue;
       }
-      auto refused = feeds[v]->apply(*rows_of[s].events, passed[s], *rows_of[s].watermarks, out);
+      auto refused = feeds[v]->apply(*rows_of[s].events, passed[s], *rows_of[s].watermarks, removals, out);
       counts.late[v] += refused.late;
       counts.dead += refused.dead;
     }
@@ -412,10 +435,11 @@ struct partition::impl {
                   {errc::event_future, "its time lies more than " +
                                            format_config_duration(source.max_future) + " in the future"});
     counts.future += future.size();
-    if (!events.selected.empty()) {
+    prepare_removals(limit);
+    if (!events.selected.empty())
       end_stretch(events.times[events.selected.front()]);
+    if (!events.selected.empty() || removals.events.rows() > 0)
       run_streams();
-    }
     forget_rows();
     release(limit);
     at_work.reset();

@@ -88,6 +88,10 @@ struct view_plan {
   std::optional<std::size_t> span;        ///< the part of `layout` that holds the events' times, if any
   std::size_t max_keys = 0;               ///< of a global view: more are not kept; 0: all are
   std::optional<cel::expression> removes; ///< of a latest view: the event deletes its key's row
+  /// Of a latest view that tombstones delete from: `by` values, by the metadata of the record. Then not the
+  /// event with the greatest time is the latest, but the last one in the log of its partition.
+  std::vector<cel::expression> tombstones{};
+  microseconds out_of_order{};            ///< of the source
   std::optional<microseconds> emit_every; ///< nothing: rows appear when windows close
   std::shared_ptr<const view_schema> schema;
   std::string state_id; ///< hash of all that affects its panes
@@ -169,6 +173,13 @@ struct exchange_plan {
   std::string id; ///< hash of all that affects what is in its log
 };
 
+/// What becomes of records without a value.
+enum class tombstone_use : std::uint8_t {
+  dead,  ///< dead letters
+  skip,  ///< passed over
+  remove ///< they delete rows of latest views
+};
+
 /// One source with everything that runs on its events.
 struct source_plan {
   std::string name;
@@ -183,10 +194,10 @@ struct source_plan {
   std::vector<std::size_t> promised{}; ///< fields by which the producer partitions, as it says; to be checked
   meta_use meta{};                     ///< their columns follow those of `fields`
   bool keep_meta = false;              ///< key and headers are wanted for dead letters too
-  bool skip_tombstones = false;        ///< a record without a value is passed over; else a dead letter
-  bool continue_over_gaps = false;     ///< records that are gone from the source are skipped; else it stops
-  std::size_t columns = 0;             ///< of the batch, with those of `meta` and those that steps add
-  std::vector<stream_plan> streams;    ///< [0] is the source itself; parents come first
+  tombstone_use tombstones = tombstone_use::dead;
+  bool continue_over_gaps = false;  ///< records that are gone from the source are skipped; else it stops
+  std::size_t columns = 0;          ///< of the batch, with those of `meta` and those that steps add
+  std::vector<stream_plan> streams; ///< [0] is the source itself; parents come first
   std::vector<view_plan> views;
   std::vector<output_plan> outputs;
   std::vector<std::string> tables; ///< names, by number

@@ -52,6 +52,9 @@ private:
   void read_global(const view_definition& v, view_plan& out);
   void read_select(const view_definition& v, const step_scope& scope, view_plan& out);
   void read_cells(const view_definition& v, const step_scope& scope, view_plan& out);
+  void read_tombstones(const view_definition& v, const source_plan& source, step_scope& scope,
+                       view_plan& out);
+  void check_tombstones();
   /// Names that rows have beside the columns of a view.
   [[nodiscard]] static bool is_reserved(const std::string& column);
   void read_scores(const view_definition& v, view_plan& out);

@@ -149,6 +149,8 @@ void plan_compiler::read_cells(const view_definition& v, const step_scope& scope
     if (out.removes && !out.removes->result().is(kind::boolean))
       fault(v.settings.where("delete"), path + ".delete",
             "delete is a bool, this is " + to_string(out.removes->result()));
+  } else if (!out.tombstones.empty()) {
+    out.removes = read({"false", v.settings.where("tombstones")}, path + ".tombstones");
   }
   std::vector<accumulator_layout::reading> cells;
   for (std::size_t i = 0; i < parts.size(); ++i)

@@ -31,6 +31,7 @@ std::shared_ptr<plan> plan_compiler::run() {
   read_streams();
   for (const auto& v : d_.views)
     read_view(v);
+  check_tombstones();
   for (const auto& a : d_.alerts)
     read_alert(a);
   read_outputs();
@@ -146,7 +147,10 @@ void plan_compiler::read_source(const component& c) {
     s.needed[s.time_slot] = true;
   s.columns = s.fields.size() + meta_columns;
   s.keep_meta = c.settings.flag("keep_meta");
-  s.skip_tombstones = c.settings.text("tombstones", "dead") == "skip";
+  const auto tombstones = c.settings.text("tombstones", "dead");
+  s.tombstones = tombstones == "skip"     ? tombstone_use::skip
+                 : tombstones == "delete" ? tombstone_use::remove
+                                          : tombstone_use::dead;
   s.continue_over_gaps = c.settings.text("on_gap", "fail") == "continue";
   for (const auto& t : tables_)
     s.tables.push_back(t.name);

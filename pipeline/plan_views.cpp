@@ -34,6 +34,7 @@ void plan_compiler::read_view(const view_definition& v) {
   view_plan out;
   out.name = v.name.text;
   out.stream = at->second.stream;
+  out.out_of_order = source.out_of_order;
   std::vector<std::string> known;
   for (const auto& f : scope.fields.fields())
     known.push_back(f.name);
@@ -62,6 +63,8 @@ void plan_compiler::read_view(const view_definition& v) {
         scope.reads(slot);
   }
   read_window(v, out);
+  if (v.settings.has("tombstones"))
+    read_tombstones(v, source, scope, out);
   if (out.window.kind == window_kind::latest)
     read_cells(v, scope, out);
   else
@@ -96,6 +99,8 @@ void plan_compiler::read_view(const view_definition& v) {
             (reads.argument ? out.inputs[*reads.argument].text() : "") +
             (reads.by ? ' ' + out.inputs[*reads.by].text() : "");
   }
+  for (const auto& e : out.tombstones)
+    text += "\ntombstone " + e.text();
   out.state_id = content_id(text);
   text = std::to_string(out.window.slices) + ' ' + std::to_string(out.window.step);
   if (out.window.kind >= window_kind::session)

@@ -187,6 +187,12 @@ const spec& view_spec() {
                   .type = field_type::expression,
                   .text = "Of a latest view: an event for which this holds deletes its key's row.",
                   .foreign = {"delete_when", "tombstone", "removed"}},
+                 {.name = "tombstones",
+                  .type = field_type::expressions,
+                  .text = "Of a latest view: which row a record without a value deletes, if the source has "
+                          "`tombstones: delete`; field of `by` → expression over `meta`. Then the last "
+                          "record of a key in the log counts, whatever its time.",
+                  .foreign = {"primary_key", "delete_key", "record_key"}},
                  {.name = "max_keys",
                   .type = field_type::integer,
                   .text = "Of a global view: how many keys are kept, those with the latest events.",

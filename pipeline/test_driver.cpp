@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <limits>
 #include <stdexcept>
 
@@ -15,10 +16,17 @@ namespace {
 constexpr std::uint32_t batches_per_checkpoint = 3; // so that a crash finds something to replay
 
 struct stored_record {
-  std::string bytes;
+  test_driver::sent_record sent;
   std::optional<event_time> arrival;
   std::shared_ptr<const std::string> header;
 };
+
+record_meta meta_of(const test_driver::sent_record& r) {
+  record_meta meta{r.key, {}, r.tombstone};
+  for (const auto& [name, text] : r.headers)
+    meta.headers.push_back({name, text});
+  return meta;
+}
 
 struct stored_checkpoint {
   offset at = 0;
@@ -151,11 +159,16 @@ struct test_driver::impl {
       b->partition = static_cast<partition_id>(p);
       b->begin = at;
       b->header = w.log[at].header;
+      auto meta = std::make_shared<std::deque<record_meta>>();
       for (; at < w.log.size() && w.log[at].header == b->header; ++at) {
-        b->records.push_back({w.log[at].bytes, at, at + 1, w.log[at].arrival});
-        b->bytes += w.log[at].bytes.size();
+        const auto& sent = w.log[at].sent;
+        const auto wanted = sent.tombstone || plan_of(s).wants_meta();
+        b->records.push_back({sent.bytes, at, at + 1, w.log[at].arrival,
+                              wanted ? &meta->emplace_back(meta_of(sent)) : nullptr});
+        b->bytes += sent.bytes.size();
       }
       b->end = at;
+      b->memory = meta;
       std::vector<emission> out;
       w.state->apply(b, out);
       take(s, out);
@@ -176,7 +189,7 @@ struct test_driver::impl {
   void feed(const output_plan& o, const emission& e) {
     auto& workers = sources[o.exchange].workers;
     auto& record = workers[hash64(*e.keys.front()) % workers.size()].log.emplace_back();
-    append_record(record.bytes, exchange_event{static_cast<std::uint32_t>(o.input), e.id, e.json});
+    append_record(record.sent.bytes, exchange_event{static_cast<std::uint32_t>(o.input), e.id, e.json});
   }
 
   /// What a source has brought goes on to the exchanges that it feeds.
@@ -194,7 +207,7 @@ struct test_driver::impl {
       auto& to = sources[x];
       if (now != to.told)
         for (auto& w : to.workers)
-          append_record(w.log.emplace_back().bytes, now);
+          append_record(w.log.emplace_back().sent.bytes, now);
       to.told = std::move(now);
       for (std::size_t p = 0; p < to.workers.size(); ++p) {
         read(x, p);
@@ -382,7 +395,7 @@ test_driver::test_driver(settings s) : impl_(std::make_unique<impl>(std::move(s)
 
 test_driver::~test_driver() = default;
 
-void test_driver::send(std::size_t source, partition_id p, const std::vector<std::string>& records,
+void test_driver::send(std::size_t source, partition_id p, std::vector<sent_record> records,
                        const std::string& header) {
   auto& d = *impl_;
   auto& w = d.sources.at(source).workers.at(to_index(p));
@@ -390,8 +403,8 @@ void test_driver::send(std::size_t source, partition_id p, const std::vector<std
     throw std::logic_error{"source " + d.plan_of(source).name + " has ended"};
   auto shared = header.empty() ? nullptr : std::make_shared<const std::string>(header);
   auto arrival = d.s_.clock ? std::optional{d.clock} : std::nullopt;
-  for (const auto& bytes : records)
-    w.log.push_back({bytes, arrival, shared});
+  for (auto& r : records)
+    w.log.push_back({std::move(r), arrival, shared});
   w.last_record = d.clock;
   d.read(source, to_index(p));
   d.settle(source);

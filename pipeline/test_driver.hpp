@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace tidemill {
@@ -35,9 +36,16 @@ public:
   explicit test_driver(settings s);
   ~test_driver();
 
-  /// Records that the source's log gets, in order, as one batch. `header`: of CSV, else empty.
-  void send(std::size_t source, partition_id p, const std::vector<std::string>& records,
-            const std::string& header);
+  /// A record, with what a log keeps beside its bytes.
+  struct sent_record {
+    std::string bytes;
+    std::optional<std::string> key{};
+    std::vector<std::pair<std::string, std::optional<std::string>>> headers{};
+    bool tombstone = false;
+  };
+  /// Records that the source's log gets, in order, as one batch. `header`: of CSV, else empty. Key and
+  /// headers are there for the pipeline if it asks for them, as those of a Kafka source are.
+  void send(std::size_t source, partition_id p, std::vector<sent_record> records, const std::string& header);
   /// The clock goes on: idle partitions follow the others, or the clock if all are idle.
   void advance(microseconds by);
   /// A new version of a table, from here on.

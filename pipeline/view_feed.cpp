@@ -3,6 +3,7 @@
 #include "pipeline/window/latest_cell.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace tidemill {
 
@@ -112,17 +113,95 @@ void view_feed::find_keys(const event_batch& batch) {
   }
 }
 
+/// Of all records before one, at least the newest time: it never falls along the log.
+event_time view_feed::log_time(event_time watermark) const noexcept {
+  return watermark > time_max - view_.out_of_order ? time_max : watermark + view_.out_of_order;
+}
+
+void view_feed::find_removals(const removal_batch& removals, outlet& out, refused& count) {
+  const auto& events = removals.events;
+  removals_ = events.selected;
+  if (removals_.empty())
+    return;
+  removed_by_.resize(view_.tombstones.size());
+  failed_.clear();
+  for (std::size_t i = 0; i < removed_by_.size(); ++i) {
+    const auto before = failed_.size();
+    view_.tombstones[i].evaluate(events, removals_, removed_by_[i], failed_);
+    drop_failed(removals_, std::span{failed_}.subspan(before));
+    std::erase_if(removals_, [&](std::uint32_t row) {
+      if (removed_by_[i].is_null(row))
+        failed_.push_back({row, {errc::event_missing, "tombstone: it has no key"}});
+      return removed_by_[i].is_null(row);
+    });
+  }
+  for (const auto& f : failed_)
+    out.refused(output_kind::dead, view_.stream, view_.name, events.records[f.row], f.why);
+  count.dead += failed_.size();
+}
+
+/// Tombstones become rows behind those of the batch, in which all is null but that they delete, and take
+/// their places among the others.
+void view_feed::merge_removals(const event_batch& batch, const std::vector<event_time>& watermarks,
+                               const removal_batch& removals) {
+  const auto rows = batch.rows();
+  const auto& records = removals.events.records;
+  log_times_.resize(rows + removals_.size());
+  for (auto row : passed_)
+    log_times_[row] = std::max(batch.times[row], log_time(watermarks[row]));
+  for (auto& input : inputs_)
+    input.resize(rows + removals_.size());
+  auto& deletes = inputs_[*view_.reads[*view_.span - 1].argument]; // the last cell
+  const auto passed = passed_;
+  const auto keys = keys_;
+  passed_.clear();
+  keys_.clear();
+  slices_.clear();
+  changed_.clear();
+  auto add = [&](std::size_t row, std::uint32_t key, const record& r) {
+    passed_.push_back(static_cast<std::uint32_t>(row));
+    keys_.push_back(key);
+    slices_.push_back(static_cast<std::int64_t>(r.at) / offsets_per_slice);
+    changed_.push_back(r.end);
+  };
+  std::size_t i = 0;
+  auto add_rows_below = [&](offset at) {
+    for (; i < passed.size() && batch.records[passed[i]].at < at; ++i)
+      add(passed[i], keys[i], batch.records[passed[i]]);
+  };
+  for (std::size_t j = 0; j < removals_.size(); ++j) {
+    const auto& r = records[removals_[j]];
+    add_rows_below(r.at);
+    key_.clear();
+    for (const auto& by : removed_by_)
+      append_encoded(key_, by, removals_[j]);
+    for (auto& input : inputs_)
+      input.set_null(rows + j);
+    deletes.set(rows + j, true);
+    log_times_[rows + j] = log_time(removals.watermarks[removals_[j]]);
+    add(rows + j, panes.intern(key_), r);
+  }
+  add_rows_below(std::numeric_limits<offset>::max());
+}
+
 view_feed::refused view_feed::apply(event_batch& batch, const selection& rows,
-                                    const std::vector<event_time>& watermarks, outlet& out) {
+                                    const std::vector<event_time>& watermarks, const removal_batch& removals,
+                                    outlet& out) {
   refused count;
   find_passing(batch, rows, out, count);
   drop_late(batch, watermarks, out, count);
-  if (passed_.empty())
+  const auto by_log = !view_.tombstones.empty();
+  if (by_log)
+    find_removals(removals, out, count);
+  if (passed_.empty() && (!by_log || removals_.empty()))
     return count;
   find_keys(batch);
   changed_.clear();
   for (auto row : passed_)
     changed_.push_back(batch.records[row].end);
+  if (by_log)
+    merge_removals(batch, watermarks, removals);
+  const auto* times = by_log ? log_times_.data() : batch.times.data();
   panes.touch(slices_, keys_, changed_, states_);
   for (std::size_t i = 0; i < view_.layout->parts(); ++i) {
     auto shift = view_.layout->offset(i);
@@ -134,7 +213,7 @@ view_feed::refused view_feed::apply(event_batch& batch, const selection& rows,
     const auto& reads = view_.reads[i];
     view_.layout->part(i).update(shift > 0 ? part_ : states_,
                                  {reads.argument ? &inputs_[*reads.argument] : nullptr,
-                                  reads.by ? &inputs_[*reads.by] : nullptr, batch.times.data()},
+                                  reads.by ? &inputs_[*reads.by] : nullptr, times},
                                  passed_);
   }
   if (!any_passed_by_)

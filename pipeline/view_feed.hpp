@@ -13,6 +13,13 @@
 
 namespace tidemill {
 
+/// Records without a value, in the order of the log: they delete rows of latest views. Of columns there are
+/// those of metadata alone.
+struct removal_batch {
+  event_batch events;
+  std::vector<event_time> watermarks; ///< by row: before its record
+};
+
 /// The part of a partition that belongs to one view: its panes and its end of the link.
 class view_feed {
 public:
@@ -24,7 +31,7 @@ public:
     std::uint64_t late = 0, dead = 0;
   };
   refused apply(event_batch& batch, const selection& rows, const std::vector<event_time>& watermarks,
-                outlet& out);
+                const removal_batch& removals, outlet& out);
 
   [[nodiscard]] const view_plan& plan() const noexcept { return view_; }
 
@@ -45,6 +52,10 @@ private:
   void drop_late(const event_batch& batch, const std::vector<event_time>& watermarks, outlet& out,
                  refused& count);
   void find_keys(const event_batch& batch);
+  void find_removals(const removal_batch& removals, outlet& out, refused& count);
+  void merge_removals(const event_batch& batch, const std::vector<event_time>& watermarks,
+                      const removal_batch& removals);
+  [[nodiscard]] event_time log_time(event_time watermark) const noexcept;
 
   // Scratch, reused between batches. The vectors are by passed row.
   selection passed_;
@@ -56,6 +67,9 @@ private:
   std::vector<std::int64_t> slices_;
   std::vector<offset> changed_;
   std::vector<std::byte*> states_, part_;
+  selection removals_; // those that have a key
+  std::vector<column> removed_by_;
+  std::vector<event_time> log_times_; // by row, then by removal
   std::string key_;
   struct known_text {
     std::string_view text;

@@ -81,9 +81,10 @@ std::vector<field_spec> kafka_source_fields() {
        .foreign = {"isolation_level", "isolation.level"}},
       {.name = "tombstones",
        .type = field_type::choice,
-       .text = "What becomes of records without a value.",
+       .text = "What becomes of records without a value: `dead`: dead letters; `skip`: they are passed over; "
+               "`delete`: they delete rows of latest views with `tombstones`.",
        .fallback = "dead",
-       .choices = {"dead", "skip"}},
+       .choices = {"dead", "skip", "delete"}},
       {.name = "on_gap",
        .type = field_type::choice,
        .text = "Retention was faster than the pipeline: `fail` halts the partition, `continue` goes on with "

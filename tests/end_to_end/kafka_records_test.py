@@ -113,6 +113,45 @@ class Records(kafka_world.Case):
         self.wait(p, "50 skipped", lambda: kafka_world.partition(p)["skipped"] == 50)
         self.assertEqual(kafka_world.partition(p)["dead"], 0)
 
+    def changelog(self, fetch):
+        """What is left of a topic in which a record without a value deletes its key: as a dict of Python's."""
+        left, sent = {}, []
+        for i in range(3000):
+            value = self.events.value()
+            read = json.loads(value)
+            read["ts"] -= i * 7 % 40 * 60_000  # no order of time
+            sent.append((read["user"].encode(), json.dumps(read).encode(), None, None, i * 7 % kafka_world.USERS % 2))
+            left[read["user"]] = read["n"]
+            if i % 11 == 0 or i > 2990:
+                sent.append((read["user"].encode(), None, None, None, sent[-1][4]))
+                del left[read["user"]]
+        self.broker.create_topic(self.topic + fetch, 2)
+        views = "  now: {from: clicks, by: [user], window: latest, select: {n: n}, tombstones: {user: meta.key}}\nserve:"
+        text = kafka_world.yaml(self.broker.address, f"[{self.topic + fetch}]", self.group + fetch, fetch=fetch,
+                                tombstones="delete").replace("serve:", views)
+        p = self.pipeline(text, fetch)
+        p.start().address(60)
+
+        def rows():
+            return {r["user"]: r["n"] for r in p.rows("now")["rows"]}
+        self.broker.produce(self.topic + fetch, sent[:2000])
+        self.wait_until_read(p, 1500)
+        p.kill()
+        self.broker.produce(self.topic + fetch, sent[2000:])
+        p.start().address()
+        self.wait(p, f"the rows {left}", lambda: rows() == left)
+        p.kill()
+        p.start().address()
+        self.wait(p, "the same again", lambda: rows() == left)
+        self.assertEqual([kafka_world.partition(p, i)["dead"] for i in range(2)], [0, 0])
+        self.assertEqual(p.terminate(), 0, p.said())
+
+    def test_a_changelog_with_the_client_library(self):
+        self.changelog("client")
+
+    def test_a_changelog_with_our_own_fetches(self):
+        self.changelog("wire")
+
     def test_keys_headers_and_times_in_expressions(self):
         """Only events with the key "k" and the header env=live are counted, and those without headers."""
         streams = """\

@@ -103,7 +103,7 @@ TEST_CASE("a latest view shows the latest event of each key, at every moment, wh
           all[key] = e;
         watermarks[p] = std::max(watermarks[p], t - 3);
       }
-      driver.send(0, static_cast<partition_id>(p), batch, "");
+      driver.send(0, static_cast<partition_id>(p), {batch.begin(), batch.end()}, "");
       if (auto dice = random() % 8; dice < 3)
         driver.crash(dice == 0   ? test_driver::victim::workers
                      : dice == 1 ? test_driver::victim::views

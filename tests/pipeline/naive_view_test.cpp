@@ -124,7 +124,7 @@ std::size_t compare_run(const std::shared_ptr<const plan>& all, std::size_t part
   std::size_t compared = 0;
   std::vector<emission> ignored;
   for (const auto& [p, lines] : in.batches) {
-    run.send(0, static_cast<partition_id>(p), lines, "");
+    run.send(0, static_cast<partition_id>(p), {lines.begin(), lines.end()}, "");
     parts[p]->apply(batch_of(p, parts[p]->read_position(), lines), ignored);
   }
   run.end();

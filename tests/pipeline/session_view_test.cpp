@@ -146,7 +146,7 @@ public:
         add(p, std::max<std::int64_t>(0, now - static_cast<std::int64_t>(random_() % 3 * (random_() % 16))),
             batch);
       }
-      driver_.send(0, static_cast<partition_id>(p), batch, "");
+      driver_.send(0, static_cast<partition_id>(p), {batch.begin(), batch.end()}, "");
       if (auto dice = random_() % 8; dice < 3)
         driver_.crash(dice == 0   ? test_driver::victim::workers
                       : dice == 1 ? test_driver::victim::views
