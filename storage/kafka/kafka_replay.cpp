@@ -98,8 +98,11 @@ status kafka_replay::poll(const std::vector<partition_id>& wanted, std::size_t m
   for (auto i = from; i < out.size(); ++i) {
     if (const auto* batch = std::get_if<record_batch_ptr>(&out[i]))
       lanes_[to_index((*batch)->partition)].next = (*batch)->end;
-    else if (const auto* gap = std::get_if<polled_gap>(&out[i]))
+    else if (const auto* gap = std::get_if<polled_gap>(&out[i])) {
       lanes_[to_index(gap->partition)].next = gap->available;
+      // The fetcher rests there until somebody says where to go on.
+      TIDEMILL_CHECK(fetcher_->seek(gap->partition, numbers_[gap->partition], gap->available));
+    }
   }
   for (auto p : open)
     if (auto& part = lanes_[to_index(p)]; part.next >= part.end) {
