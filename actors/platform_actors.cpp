@@ -203,6 +203,7 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
       fixed.identity = opened[s]->identity(id);
       fixed.assigned = opened[s]->assigns();
       fixed.journal = data->path() / "journal" / source.name / std::to_string(p);
+      fixed.at_work = data->path() / "at_work" / source.name / std::to_string(p);
       fixed.checkpoints = checkpoints.get();
       fixed.sink_base = numbered[s].first;
       fixed.find_table = [this](std::size_t table, const std::string& version) {

@@ -77,6 +77,7 @@ void check_exchange(const source_plan& source, const std::filesystem::path& data
   report.lost.push_back("exchange " + source.name +
                         " was changed, or what comes before it: what lies in its log is dropped");
   report.stale.push_back(data / "journal" / source.name);
+  report.stale.push_back(data / "at_work" / source.name);
   const auto prefix = safe_name(source.name + '/');
   if (std::filesystem::is_directory(data / "checkpoints", ignored))
     for (const auto& entry : std::filesystem::directory_iterator{data / "checkpoints", ignored})

@@ -59,17 +59,10 @@ void supervisor_state::suspect(std::size_t i) {
   b.running = false;
   if (!c.parked) // else it is to stay away
     ++b.restarts;
-  offset from = b.applying_from, to = b.applying_to;
+  record_range died_at{b.applying_from, b.applying_to};
   b.applying_from = b.applying_to = 0;
-  if (from == to)
-    return;
-  auto& s = c.suspected;
-  if (s.from != from || s.to != to) {
-    s = {from, to, std::nullopt};
-  } else if (to == from + 1 && !s.skip) {
-    s.skip = from;
+  if (!died_at.empty() && c.suspected.blame(died_at))
     c.policy.forgive(2); // it takes three deaths to find a record, and they count as one
-  }
 }
 
 void supervisor_state::down(const caf::down_msg& dm) {

@@ -64,7 +64,8 @@ bool worker_state::try_enter(journal_entry e) {
     return false;
   journal_dirty_ = true;
   std::vector<emission> out;
-  name_culprit(suspicious(state_->read_position()), [&] { state_->enter(e, out); });
+  auto upto = state_->read_position();
+  name_culprit(suspicious(upto), upto, [&] { state_->enter(e, out); });
   emit(std::move(out), nullptr);
   return true;
 }
@@ -118,6 +119,7 @@ void worker_state::apply(const work_ptr& w) {
     apply_carefully(w);
   else
     apply_piece(w->batch, false, w->token);
+  clear_suspects();
   w->token->done();
   note_mark(*w->batch);
   unsaved_bytes_ += w->batch->bytes;
@@ -141,7 +143,16 @@ void worker_state::note_mark(const record_batch& b) {
 /// Whether a suspected record lies below `end` and is not done yet. The partition may keep records back, so
 /// that they are consumed together with later ones.
 bool worker_state::suspicious(offset end) const noexcept {
-  return state_->position() < s_.suspected.to && end > s_.suspected.from;
+  const auto& r = s_.suspected.records;
+  return state_->position() < r.to && end > r.from;
+}
+
+/// What has been applied is innocent: the next end of the process may come from something else.
+void worker_state::clear_suspects() {
+  if (s_.suspected.records.empty() || s_.suspected.skip || state_->position() < s_.suspected.records.to)
+    return;
+  s_.suspected = {};
+  register_.suspect({});
 }
 
 /// As soon as the replay is over: a skip must not change what has left already. The record is not consumed
@@ -150,8 +161,12 @@ void worker_state::skip_if_due() {
   if (!s_.suspected.skip || !state_->may_enter())
     return;
   auto at = *std::exchange(s_.suspected.skip, std::nullopt);
-  if (at >= state_->position())
-    enter({0, journal_entry::what::skip, {}, at, {}});
+  if (at < state_->position())
+    return;
+  std::fprintf(stderr,
+               "%s: the record at offset %llu has ended whoever worked on it; it is a dead letter now\n",
+               s_.key.c_str(), static_cast<unsigned long long>(at));
+  enter({0, journal_entry::what::skip, {}, at, {}});
 }
 
 /// One record after the other, so that the one that kills us is known.
@@ -171,26 +186,30 @@ void worker_state::apply_carefully(const work_ptr& w) {
 
 void worker_state::apply_piece(const record_batch_ptr& batch, bool careful, const token_ptr& token) {
   std::vector<emission> out;
-  name_culprit(careful, [&] { state_->apply(batch, out); });
+  name_culprit(careful, batch->end, [&] { state_->apply(batch, out); });
   emit(std::move(out), token);
 }
 
-/// Work on events, under the eyes of those who look. Lets the supervisor know which records have killed us.
+/// Work on records below `upto`, under the eyes of those who look at events. Lets the supervisor know which
+/// ones have killed us, and the next process which ones have ended this one.
 template <class F>
-void worker_state::name_culprit(bool careful, F&& work) {
+void worker_state::name_culprit(bool careful, offset upto, F&& work) {
   auto* watch = s_.status->sources[s_.source]->watch.get();
   lookout all{s_.taps && s_.taps->watched(s_.source) ? s_.taps.get() : nullptr, s_.source, watch};
   state_->watch(all.looks() ? &all : nullptr);
+  register_.begin({state_->position(), upto});
   state_->one_by_one(careful);
   try {
     work();
   } catch (...) {
+    register_.end();
     if (auto at = state_->at_work()) {
       shown().applying_from = *at;
       shown().applying_to = careful ? *at + 1 : state_->read_position();
     }
     throw;
   }
+  register_.end();
   state_->watch(nullptr);
 }
 

@@ -6,6 +6,7 @@
 #include "pipeline/partition.hpp"
 #include "storage/checkpoint/checkpoint_store.hpp"
 #include "storage/log/segment_log.hpp"
+#include "storage/log/work_register.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/stateful_actor.hpp>
@@ -23,11 +24,14 @@
 
 namespace tidemill {
 
-/// Records one of which has killed a worker. The next one applies them one by one, so that its death names
-/// the record; named twice in a row, it is skipped.
+/// Records one of which has killed a worker, or the process. The next worker applies them one by one, so that
+/// its death names the record; named twice in a row, it is skipped.
 struct suspects {
-  offset from = 0, to = 0;    ///< equal: none; one offset apart: exactly this record
+  record_range records;
   std::optional<offset> skip; ///< this record has killed two workers by itself: dead letter
+
+  /// Another one has died of one of these. True: the record has just been found.
+  bool blame(record_range died_at);
 };
 
 /// In a `saved` message: the checkpoint could not be stored.
@@ -48,6 +52,7 @@ struct worker_setup {
   /// `record_source::assigns`. Where to start is on the board, and is saved before the first record.
   bool assigned = false;
   std::filesystem::path journal; ///< folder
+  std::filesystem::path at_work; ///< file of its work register; empty: what ends the process is not found
   checkpoint_store* checkpoints = nullptr;
   caf::actor saver;              ///< writes checkpoints
   std::vector<caf::actor> views; ///< of this source, by index
@@ -103,6 +108,7 @@ private:
     bool follows = false;       ///< an exchange: it wants to know the watermark, too
     event_time told = time_min; ///< of those
   };
+  void look_into_register();
   void restore();
   void begin_if_ready();
   void join_views();
@@ -116,7 +122,8 @@ private:
   void apply_carefully(const work_ptr& w);
   void apply_piece(const record_batch_ptr& b, bool careful, const token_ptr& token);
   template <class F>
-  void name_culprit(bool careful, F&& work);
+  void name_culprit(bool careful, offset upto, F&& work);
+  void clear_suspects();
   void emit(std::vector<emission> out, const token_ptr& token);
   void flush_views();
   void sync_journal();
@@ -136,6 +143,7 @@ private:
   worker_setup s_;
   std::unique_ptr<partition> state_;
   std::unique_ptr<segment_log> journal_;
+  work_register register_;
   bool journal_dirty_ = false;
   bool started_ = false, joined_ = false, tables_known_ = false, draining_ = false;
   bool fresh_ = false;                               ///< there was neither checkpoint nor journal

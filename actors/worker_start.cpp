@@ -18,6 +18,7 @@ void worker_state::start(worker_setup setup) {
   for (const auto& [index, handle] : s_.sinks)
     sinks_.push_back({index, handle, std::nullopt, 0, 0,
                       index < s_.all->sinks.size() && s_.all->sinks[index].exchange.has_value()});
+  look_into_register();
   restore();
   shown().running = true;
   last_save_ = self_->clock().now();
@@ -31,8 +32,37 @@ void worker_state::start(worker_setup setup) {
   begin_if_ready();
 }
 
+bool suspects::blame(record_range died_at) {
+  if (records != died_at) {
+    *this = {died_at, std::nullopt};
+    return false;
+  }
+  if (!records.single() || skip)
+    return false;
+  skip = records.from;
+  return true;
+}
+
+/// Whether the process before has ended in the middle of its work, and of what. Without a register all else
+/// goes on.
+void worker_state::look_into_register() {
+  if (s_.at_work.empty())
+    return;
+  auto opened = work_register::open(s_.at_work);
+  s_.status->problem(s_.key + " work register", opened ? "" : opened.error().text());
+  if (!opened)
+    return;
+  register_ = std::move(*opened);
+  if (s_.suspected.records.empty())
+    s_.suspected.records = register_.suspected();
+  if (!register_.left().empty())
+    s_.suspected.blame(register_.left());
+  register_.suspect(s_.suspected.records);
+}
+
 void worker_state::restore() {
   state_ = std::make_unique<partition>(s_.all, s_.source, s_.partition, s_.arrival_times, s_.find_table);
+  state_->tell_records([this](offset at) { register_.begin({at, at + 1}); });
   std::vector<std::string> warnings;
   auto loaded = s_.checkpoints->load(s_.key, warnings);
   for (const auto& w : warnings)

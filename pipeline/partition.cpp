@@ -85,6 +85,7 @@ struct partition::impl {
   event_tap* watcher = nullptr;
   row_taker* taker = nullptr;
   std::optional<offset> at_work;
+  std::function<void(offset)> told; // of records one by one
 
   // Of the batch at work; kept for their room.
   event_batch events;
@@ -180,6 +181,15 @@ struct partition::impl {
     return h;
   }
 
+  /// Work on its first record begins, if one by one.
+  void take_up(const record_batch& next) {
+    if (!one_by_one || next.records.empty())
+      return;
+    at_work = next.records.front().at;
+    if (told)
+      told(*at_work);
+  }
+
   /// Decodes all kept records; rows and failures in the order of records.
   void decode(std::vector<refused_record>& refused) {
     events.clear();
@@ -189,8 +199,7 @@ struct partition::impl {
     for (const auto& batch : kept) {
       auto plain = skips.empty() && std::ranges::none_of(batch->records, is_tombstone);
       auto piece = plain ? batch : decodable(batch, refused);
-      if (one_by_one && !piece->records.empty())
-        at_work = piece->records.front().at; // those before it were decoded when they came
+      take_up(*piece); // those before it were decoded when they came
       failures.clear();
       decoder->decode(*piece, events, failures);
       for (auto& f : failures)
@@ -203,7 +212,7 @@ struct partition::impl {
     auto rest = std::make_shared<record_batch>(*batch);
     std::erase_if(rest->records, [&](const record& r) {
       if (skips.contains(r.at))
-        refused.push_back({r, {errc::poison, "this record stopped its worker repeatedly and was skipped"}});
+        refused.push_back({r, {errc::poison, "this record ended its worker, or the process, repeatedly and was skipped"}});
       else if (is_tombstone(r) && source.tombstones == tombstone_use::remove)
         removals.events.records.push_back(r);
       else if (is_tombstone(r) && source.tombstones == tombstone_use::skip)
@@ -371,8 +380,7 @@ struct partition::impl {
   /// As `consume`, of what comes through an exchange: its events have been decoded and judged before.
   void take_in(offset limit) {
     at_work = position;
-    if (const auto& next = kept.front()->records; one_by_one && !next.empty())
-      at_work = next.front().at;
+    take_up(*kept.front());
     events.clear();
     events.partition = id;
     watermarks.clear();
@@ -415,8 +423,7 @@ struct partition::impl {
     std::vector<refused_record> refused;
     at_work = position;
     decode(refused);
-    if (const auto& next = kept.front()->records; one_by_one && !next.empty())
-      at_work = next.front().at;
+    take_up(*kept.front());
     read_times(refused);
     std::vector<record> future;
     auto waits = judge(limit, more, future);
@@ -522,6 +529,10 @@ void partition::divert(row_taker* to) noexcept {
 
 void partition::one_by_one(bool on) noexcept {
   impl_->one_by_one = on;
+}
+
+void partition::tell_records(std::function<void(offset)> told) {
+  impl_->told = std::move(told);
 }
 
 std::optional<offset> partition::at_work() const noexcept {

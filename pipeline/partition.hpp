@@ -93,6 +93,8 @@ public:
   /// Consumes one record at a time from now on, or again all it can. Changes no result; slow: for finding the
   /// record that an exception comes from.
   void one_by_one(bool on) noexcept;
+  /// While one by one: hears the offset of each record before anything is done with it; maybe more than once.
+  void tell_records(std::function<void(offset)> told);
   /// After an exception of `apply` or `enter`: the record it comes from, if one by one; else it comes from a
   /// record in [this, `read_position()`). Nothing: from none of the records.
   [[nodiscard]] std::optional<offset> at_work() const noexcept;

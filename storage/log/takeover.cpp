@@ -98,6 +98,11 @@ result<folder_entries> look_into(const std::filesystem::path& folder) {
   return found;
 }
 
+/// Who is taken over may have records in hand for ever, and writes that down all the time.
+bool is_left_behind(const std::filesystem::path& name) {
+  return name == "at_work";
+}
+
 /// Checkpoints and tables are written under another name and never touched once they have their own.
 bool holds_finished_files(const std::filesystem::path& name) {
   return name == "checkpoints" || name == "tables";
@@ -109,8 +114,9 @@ status renew_folder(const std::filesystem::path& from, const std::filesystem::pa
   if (::mkdir(to.c_str(), 0755) != 0)
     return disk_error("create folder", to, errno);
   for (const auto& name : entries.folders)
-    TIDEMILL_CHECK(renew_folder(from / name, to / name, finished || (top && holds_finished_files(name)),
-                                false, at_step));
+    if (!top || !is_left_behind(name))
+      TIDEMILL_CHECK(renew_folder(from / name, to / name, finished || (top && holds_finished_files(name)),
+                                  false, at_step));
   for (const auto& name : entries.files) {
     if (at_step)
       at_step("renew " + (to / name).string());

@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <functional>
 #include <set>
 #include <stdexcept>
 
@@ -13,29 +15,38 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Throws at rows whose `k` is one of the bad: a bug in a step.
+/// Throws at rows whose `k` is one of the bad: a bug in a step. `before`: called first.
 class touchy_step : public step {
 public:
-  touchy_step(std::size_t slot, std::set<std::int64_t> bad) : slot_(slot), bad_(std::move(bad)) {}
+  touchy_step(std::size_t slot, std::set<std::int64_t> bad, std::function<void()> before)
+      : slot_(slot), bad_(std::move(bad)), before_(std::move(before)) {}
   void apply(event_batch& batch, const step_context&, std::vector<cel::row_error>&) override {
     for (auto row : batch.selected)
-      if (bad_.contains(batch.columns[slot_].as<std::int64_t>()[row]))
+      if (bad_.contains(batch.columns[slot_].as<std::int64_t>()[row])) {
+        if (before_)
+          before_();
         throw std::runtime_error{"a bug in a step"};
+      }
   }
 
 private:
   std::size_t slot_;
   std::set<std::int64_t> bad_;
+  std::function<void()> before_;
 };
 
 class touchy_plan : public step_plan {
 public:
-  touchy_plan(std::size_t slot, std::set<std::int64_t> bad) : slot_(slot), bad_(std::move(bad)) {}
-  std::unique_ptr<step> instance() const override { return std::make_unique<touchy_step>(slot_, bad_); }
+  touchy_plan(std::size_t slot, std::set<std::int64_t> bad, std::function<void()> before)
+      : slot_(slot), bad_(std::move(bad)), before_(std::move(before)) {}
+  std::unique_ptr<step> instance() const override {
+    return std::make_unique<touchy_step>(slot_, bad_, before_);
+  }
 
 private:
   std::size_t slot_;
   std::set<std::int64_t> bad_;
+  std::function<void()> before_;
 };
 
 /// A worker under a supervisor, over 40 records of which those with `k` ≥ 100 are poisonous.
@@ -44,6 +55,7 @@ struct poisoned_pipeline : worker_world {
   std::vector<std::string> escalated;
   caf::actor top;
   caf::actor current;
+  std::function<void()> before_throw;
 
   ~poisoned_pipeline() {
     top = current = nullptr;
@@ -63,7 +75,7 @@ struct poisoned_pipeline : worker_world {
     source->finite = true;
     const auto& fields = all->sources[0].fields.fields();
     auto slot = static_cast<std::size_t>(std::ranges::find(fields, "k", &field::name) - fields.begin());
-    all->sources[0].streams[0].steps.push_back(std::make_shared<touchy_plan>(slot, bad));
+    all->sources[0].streams[0].steps.push_back(std::make_shared<touchy_plan>(slot, bad, before_throw));
     all->sources[0].streams[0].step_names.emplace_back("log.steps[0] touchy");
   }
 
@@ -113,7 +125,7 @@ struct poisoned_pipeline : worker_world {
     CHECK(events->at == sent);
     CHECK(dead->at == skipped);
     for (const auto& letter : dead->events)
-      if (letter.find("2200") == std::string::npos || letter.find("stopped its worker") == std::string::npos)
+      if (letter.find("2200") == std::string::npos || letter.find("ended its worker") == std::string::npos)
         FAIL_CHECK("not a dead letter of a poisonous record: " << letter);
     CHECK(shown().dead == poisonous.size());
   }
@@ -196,6 +208,81 @@ TEST_CASE_METHOD(poisoned_pipeline, "a worker that finds poison in every record 
   supervise({40});
   REQUIRE(escalated.size() == 1);
   CHECK(escalated[0] == "worker log/0 failed too often: a bug in a step");
+}
+
+namespace {
+
+/// The process ends at a poisonous record: what the work register says in that moment is what the next
+/// process finds. The worker that goes on to die of an exception afterwards is not part of the story.
+struct deadly_pipeline : poisoned_pipeline {
+  std::filesystem::path at_work = folder.path() / "at_work" / "0",
+                        as_it_ended = folder.path() / "as_it_ended";
+  std::size_t ends = 0;
+
+  deadly_pipeline() {
+    before_throw = [this] {
+      std::filesystem::copy_file(at_work, as_it_ended, std::filesystem::copy_options::overwrite_existing);
+    };
+  }
+
+  /// One process, from its start until it ends at a record or has consumed all. False: it has ended.
+  bool run_process(std::size_t more) {
+    std::filesystem::remove(as_it_ended);
+    auto w = setup();
+    w.at_work = at_work;
+    w.incarnation = ++incarnation;
+    current = keep(caf::actor_cast<caf::actor>(system.spawn(worker, std::move(w))));
+    run();
+    source->grow(more);
+    pass(milliseconds{1'500});
+    if (!std::filesystem::exists(as_it_ended))
+      return true;
+    ++ends;
+    stop(current);
+    std::filesystem::copy_file(as_it_ended, at_work, std::filesystem::copy_options::overwrite_existing);
+    return false;
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(deadly_pipeline, "a record that ends the process becomes a dead letter after three ends") {
+  auto place = GENERATE(std::size_t{0}, std::size_t{5}, std::size_t{7}, std::size_t{39});
+  put_records({place});
+  shown().held_back = true;
+  for (std::size_t more = 40; !run_process(more) && ends < 10;)
+    more = 0;
+  CHECK(ends == 3);
+  pass(milliseconds{5'000}, milliseconds{50});
+  check_all_but({place});
+}
+
+TEST_CASE_METHOD(deadly_pipeline,
+                 "the right record is found although others wait with it for a jump's proof") {
+  put_records({20, 21}, 20);
+  shown().held_back = true;
+  for (std::size_t more = 40; !run_process(more) && ends < 20;)
+    more = 0;
+  CHECK(ends == 6);
+  pass(milliseconds{5'000}, milliseconds{50});
+  check_all_but({20, 21});
+}
+
+TEST_CASE_METHOD(deadly_pipeline, "a process that ends by chance costs nobody a record") {
+  put_records({});
+  shown().held_back = true;
+  // Killed while records were in hand, twice the same ones: not a single one.
+  for (auto r : {record_range{0, 60}, record_range{0, 60}, record_range{4, 5}, record_range{7, 8}}) {
+    auto left = work_register::open(at_work);
+    REQUIRE(left);
+    left->begin(r);
+    REQUIRE(run_process(0));
+    stop(current);
+  }
+  REQUIRE(run_process(40));
+  pass(milliseconds{5'000}, milliseconds{50});
+  check_all_but({});
+  CHECK(work_register::open(at_work)->suspected().empty());
 }
 
 } // namespace tidemill::test

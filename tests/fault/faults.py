@@ -102,6 +102,18 @@ def poison(w, _rng):
     w.producer.say("poison")
 
 
+def deadly(w, _rng):
+    """A step ends the process at one record, whenever it gets it, until the record is known and skipped."""
+    w.poisons += 1
+    w.deadly = True
+    w.producer.say("deadly")
+    try:
+        support.wait_for(lambda: f"{w.poisons} poisonous records are dead letters, not {w.skipped()}",
+                         lambda: w.skipped() == w.poisons, 90)
+    finally:
+        w.deadly = False
+
+
 def redis_kill(w, rng):
     w.redis.kill()
     time.sleep(rng.uniform(0, 3))
@@ -182,13 +194,13 @@ def disk_full_kill(w, rng):
 KINDS = {
     "kill -9": kill, "kill -9 twice": kill_twice, "SIGTERM": end_well, "kill -9, standby": standby,
     "SIGSTOP, short": pause, "SIGSTOP, standby": zombie, "SIGSTOP at the start": zombie_early,
-    "exception": exception, "poisonous record": poison,
+    "exception": exception, "poisonous record": poison, "deadly record": deadly,
     "Redis kill -9": redis_kill, "Redis emptied": redis_emptied, "FLUSHALL": redis_flushall,
     "Redis reset": redis_reset, "Redis silent": redis_silent, "broker kill -9": broker_kill,
     "broker SIGSTOP": broker_silent, "broker reset": broker_reset, "broker refused": broker_refused,
     "disk full": disk_full, "disk full, kill -9": disk_full_kill,
 }
-NEEDS_HIDDEN_STEP = ("exception", "poisonous record")
+NEEDS_HIDDEN_STEP = ("exception", "poisonous record", "deadly record")
 NEEDS_DISK = ("disk full", "disk full, kill -9")
 
 

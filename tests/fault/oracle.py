@@ -66,7 +66,7 @@ class Oracle:
             self.refused.add((partition, offset))
             return
         self.note(event["id"])
-        if event["amount"] == stream.POISON:
+        if event["amount"] in (stream.POISON, stream.DEADLY):
             self.poisonous.add((partition, offset))
             return
         before = self.watermarks[partition]

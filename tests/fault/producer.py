@@ -61,6 +61,8 @@ class Sender:
             for word in words.take():
                 if word == "poison":
                     self.send(self.stream.poison())
+                elif word == "deadly":
+                    self.send(self.stream.poison(stream.DEADLY))
                 elif word == "end":
                     return
             due = int((time.monotonic() - begin) * self.rate)

@@ -14,6 +14,7 @@ BEGIN_MS = 1_767_607_200_000  # 2026-01-05T10:00:00Z
 OUT_OF_ORDER_MS = 2_000
 END_AHEAD_MS = 30 * 60_000    # of the last events, which seal everything before them
 POISON = -1                   # the amount at which the hidden step throws, always
+DEADLY = -2                   # … at which it ends the process, always
 SAMPLED = 20                  # every so manieth event goes to sinks of events
 
 # View → (key, size, slide, lateness), milliseconds.
@@ -80,7 +81,7 @@ engine:
   lease: 1s
   restart: {{initial: 50ms, max: 2s}}
 """
-HIDDEN = "      - throw: {{when: 'amount == -1', once: '{once}'}}\n"
+HIDDEN = "      - throw: {{when: 'amount == -1', ends: 'amount == -2', once: '{once}'}}\n"
 
 
 class Stream:
@@ -110,9 +111,9 @@ class Stream:
             record = record[:rng.randrange(5, len(record) - 1)]
         return rng.randrange(PARTITIONS), record
 
-    def poison(self):
+    def poison(self, amount=POISON):
         """A record that nothing can be done with, in a partition of its own choice."""
-        return self.made % PARTITIONS, self.record(self.now_ms() - 1000, "k0", "r0", "u0", POISON)
+        return self.made % PARTITIONS, self.record(self.now_ms() - 1000, "k0", "r0", "u0", amount)
 
     def ends(self):
         """One for each partition, far ahead."""

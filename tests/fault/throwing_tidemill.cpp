@@ -1,21 +1,25 @@
-// The program with one more step, which throws: a bug in a step, as the fault harness wants it.
+// The program with one more step, which throws or ends the process: a bug in a step, as the fault harness
+// wants it.
 #include "cli/commands.hpp"
 #include "pipeline/steps/steps.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <stdexcept>
 
 namespace tidemill {
 namespace {
 
 /// Throws at every row for which `when` holds, and at any row if there is a file `once`, which it removes.
+/// Ends the process at every row for which `ends` holds.
 class throwing : public step, public step_plan {
 public:
-  throwing(cel::expression when, std::filesystem::path once)
-      : when_(std::move(when)), once_(std::move(once)) {}
+  throwing(cel::expression when, std::optional<cel::expression> ends, std::filesystem::path once)
+      : when_(std::move(when)), ends_(std::move(ends)), once_(std::move(once)) {}
 
   std::unique_ptr<step> instance() const override { return std::make_unique<throwing>(*this); }
 
@@ -23,16 +27,22 @@ public:
     std::error_code ignored;
     if (!once_.empty() && !batch.selected.empty() && std::filesystem::remove(once_, ignored))
       throw std::runtime_error{"a bug that shows once"};
-    column out;
-    when_.evaluate(batch, batch.selected, out, failures);
-    const auto& bits = out.as<std::uint8_t>();
-    for (auto row : batch.selected)
-      if (!out.is_null(row) && bits[row] != 0)
-        throw std::runtime_error{"a bug that shows at one record"};
+    if (holds(when_, batch, failures))
+      throw std::runtime_error{"a bug that shows at one record"};
+    if (ends_ && holds(*ends_, batch, failures))
+      std::raise(SIGKILL);
   }
 
 private:
+  static bool holds(cel::expression& what, event_batch& batch, std::vector<cel::row_error>& failures) {
+    column out;
+    what.evaluate(batch, batch.selected, out, failures);
+    const auto& bits = out.as<std::uint8_t>();
+    return std::ranges::any_of(batch.selected, [&](auto row) { return !out.is_null(row) && bits[row] != 0; });
+  }
+
   cel::expression when_;
+  std::optional<cel::expression> ends_;
   std::filesystem::path once_;
 };
 
@@ -44,7 +54,16 @@ std::unique_ptr<step_plan> compile_throwing(const component& c, step_scope& scop
     return nullptr;
   for (auto slot : when->slots())
     scope.reads(slot);
-  return std::make_unique<throwing>(std::move(*when), c.settings.text("once"));
+  std::optional<cel::expression> ends;
+  if (c.settings.has("ends")) {
+    ends = compile_at({c.settings.text("ends"), c.settings.where("ends")}, scope.environment(), "throw.ends",
+                      out);
+    if (!ends)
+      return nullptr;
+    for (auto slot : ends->slots())
+      scope.reads(slot);
+  }
+  return std::make_unique<throwing>(std::move(*when), std::move(ends), c.settings.text("once"));
 }
 
 step_entry throwing_step() {
@@ -55,6 +74,9 @@ step_entry throwing_step() {
                        .type = field_type::expression,
                        .text = "At which events, whenever they are read.",
                        .required = true},
+                      {.name = "ends",
+                       .type = field_type::expression,
+                       .text = "At which events the process is killed instead."},
                       {.name = "once",
                        .type = field_type::text,
                        .text = "A file; if it is there it is removed, and the step throws."}}},

@@ -132,7 +132,8 @@ class Process(support.Pipeline):
     def manage(self):
         if self.process is not None and self.process is not self.noted and not self.alive():
             self.noted = self.process
-            if not self.expected and not (self.hopeless and self.process.returncode == 1):
+            by_record = self.world.deadly and self.process.returncode == -signal.SIGKILL
+            if not self.expected and not by_record and not (self.hopeless and self.process.returncode == 1):
                 self.world.ends.append({"process": self.name, "log": self.log.name, "code": self.process.returncode,
                                         "said": self.said()[-400:]})
             self.expected = False
@@ -174,7 +175,8 @@ class World:
     def __init__(self, folder, seed, rate):
         self.folder, self.rng = folder, random.Random(seed)
         self.ends = []          # processes that ended when nobody had asked for it
-        self.poisons = 0
+        self.poisons = 0        # records at which the hidden step throws, or ends the process
+        self.deadly = False     # … is to end any process now
         self.hidden = True      # whether the program has the step that throws
         self.stopped = threading.Event()
         self.closers = []
@@ -223,6 +225,11 @@ class World:
         except support.Watcher.AWAY:
             return None
         return False if b"this process is the standby of" in body else None
+
+    def skipped(self):
+        """Of the poisonous records, how many are dead letters."""
+        dead = self.out / "dead.ndjson"
+        return sum(r["code"] == 2200 for r in support.ndjson(dead)) if dead.exists() else 0
 
     def active(self):
         """The process that holds the data folder."""
