@@ -212,7 +212,8 @@ struct partition::impl {
     auto rest = std::make_shared<record_batch>(*batch);
     std::erase_if(rest->records, [&](const record& r) {
       if (skips.contains(r.at))
-        refused.push_back({r, {errc::poison, "this record ended its worker, or the process, repeatedly and was skipped"}});
+        refused.push_back(
+            {r, {errc::poison, "this record ended its worker, or the process, repeatedly and was skipped"}});
       else if (is_tombstone(r) && source.tombstones == tombstone_use::remove)
         removals.events.records.push_back(r);
       else if (is_tombstone(r) && source.tombstones == tombstone_use::skip)
