@@ -14,9 +14,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -77,29 +75,5 @@ make_event_sink(const sink_plan& s, const plan& all, const std::vector<numbered_
 /// All side outputs of one source, into the dead-letter log.
 [[nodiscard]] std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s,
                                                                 std::shared_ptr<dead_letter_log> log);
-
-/// The tables of a pipeline while it runs: asked by all workers, read anew at most once per `refresh`.
-/// Thread-safe.
-class table_shelf {
-public:
-  table_shelf(const plan& all, const std::filesystem::path& base, const std::filesystem::path& data);
-  /// Version of each table that new records use.
-  [[nodiscard]] result<std::vector<std::string>> newest();
-  [[nodiscard]] table_ptr find(std::size_t table, const std::string& version);
-  /// Forgets versions that neither `used` names nor this process has handed out.
-  void keep_only(const std::set<std::string>& used);
-
-private:
-  struct entry {
-    std::string name;
-    std::unique_ptr<table_store> store;
-    std::chrono::microseconds refresh{};
-    std::optional<std::chrono::steady_clock::time_point> looked;
-    table_ptr current;
-    std::set<std::string> handed_out;
-  };
-  std::mutex mutex_;
-  std::vector<entry> tables_;
-};
 
 } // namespace tidemill

@@ -43,7 +43,7 @@ void platform::impl::add_saver(std::vector<supervised>& children) {
     return parent->spawn<caf::detached>(
         saver_actor, saver_setup{checkpoints.get(), boards,
                                  [this](const std::string& key, const std::vector<std::string>& v) {
-                                   tables_needed(key, v);
+                                   tables->saved(key, v);
                                  }});
   };
   saver = add(children, std::move(child));
@@ -186,6 +186,7 @@ void platform::impl::add_views(std::vector<supervised>& children) {
 }
 
 void platform::impl::add_workers(std::vector<supervised>& children) {
+  std::size_t workers = 0;
   for (std::size_t s = 0; s < all->sources.size(); ++s) {
     auto& numbers = worker_of.emplace_back();
     const auto& source = all->sources[s];
@@ -209,7 +210,10 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
       fixed.find_table = [this](std::size_t table, const std::string& version) {
         return tables->find(table, version);
       };
-      fixed.table_versions = [this] { return tables->newest(); };
+      fixed.table_versions = [this, key = fixed.key] { return tables->newest(key); };
+      fixed.stored_versions = [this, key = fixed.key](const std::set<std::string>& v) {
+        tables->started(key, v);
+      };
       fixed.flush = milliseconds_of(engine().time("flush", std::chrono::milliseconds{100}));
       fixed.checkpoint = milliseconds_of(engine().time("checkpoint", std::chrono::seconds{5}));
       fixed.checkpoint_bytes =
@@ -251,7 +255,9 @@ void platform::impl::add_workers(std::vector<supervised>& children) {
         if (views[n].source == s)
           children[view_of[n]].dependants.push_back(numbers.back());
     }
+    workers += numbers.size();
   }
+  tables->expect(workers);
 }
 
 void platform::impl::start_actors() {

@@ -7,6 +7,7 @@
 #include "actors/sinks.hpp"
 #include "actors/source.hpp"
 #include "actors/supervisor.hpp"
+#include "actors/table_shelf.hpp"
 #include "http/server.hpp"
 #include "storage/log/data_lock.hpp"
 #include "storage/log/exchange_log.hpp"
@@ -79,8 +80,6 @@ struct platform::impl {
   mutable std::mutex mutex;
   std::string failure;
   std::atomic<bool> failed{false};
-  std::map<std::string, std::pair<int, std::vector<std::string>>>
-      needed_tables; ///< by checkpoint key; saver only
   std::atomic<double> events_per_second{0};
 
   /// Where the start is; `starter` goes on behind `waiting`.
@@ -127,7 +126,6 @@ struct platform::impl {
   [[nodiscard]] std::vector<std::shared_ptr<alert_cell>> logs_of(const sink_plan& s) const;
   void add_views(std::vector<supervised>& children);
   void add_workers(std::vector<supervised>& children);
-  void tables_needed(const std::string& key, const std::vector<std::string>& versions);
   [[nodiscard]] sink_common common(std::size_t sink, std::string name) const;
   [[nodiscard]] bool finished() const;
   [[nodiscard]] std::uint64_t events() const;

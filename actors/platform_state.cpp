@@ -179,23 +179,4 @@ status platform::impl::choose_epoch() {
   return replace_file(path, std::to_string(epoch) + "\n");
 }
 
-void platform::impl::tables_needed(const std::string& key, const std::vector<std::string>& versions) {
-  auto& [saves, needed] = needed_tables[key];
-  ++saves;
-  needed = versions;
-  std::size_t keys = 0;
-  for (const auto& workers : worker_of)
-    keys += workers.size();
-  // Checkpoints of an earlier process may rely on versions that only their journal names.
-  auto all_saved_twice =
-      needed_tables.size() == keys &&
-      std::ranges::all_of(needed_tables, [](const auto& k) { return k.second.first >= 2; });
-  if (!all_saved_twice)
-    return;
-  std::set<std::string> used;
-  for (const auto& [k, n] : needed_tables)
-    used.insert(n.second.begin(), n.second.end());
-  tables->keep_only(used);
-}
-
 } // namespace tidemill

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/components.hpp"
+#include "actors/table_shelf.hpp"
 #include "actors/verify_stored.hpp"
 #include "pipeline/partition.hpp"
 #include "storage/record_source.hpp"

@@ -87,7 +87,7 @@ void worker_state::sync_journal() {
 
 void worker_state::refresh_tables() {
   const auto& tables = s_.all->sources[s_.source].tables;
-  if (tables.empty() || !started_ || !state_->may_enter())
+  if (tables.empty() || !started_ || state_->ended() || !state_->may_enter())
     return;
   last_tables_ = self_->clock().now();
   auto newest = s_.table_versions();
@@ -107,6 +107,7 @@ void worker_state::refresh_tables() {
       enter(std::move(e)); // nothing can be computed without the table
     else if (!try_enter(std::move(e)))
       return;
+    table_changed_ = true;
   }
 }
 

@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ struct worker_setup {
       0; ///< sinks know this worker's partition as `sink_base` + its own: sources may share them
   partition::table_finder find_table;
   std::function<result<std::vector<std::string>>()> table_versions; ///< the newest version of every table
+  /// Versions of tables that a replay may ask for; before the first record.
+  std::function<void(const std::set<std::string>&)> stored_versions;
   std::chrono::milliseconds flush{100}, checkpoint{5'000};
   std::size_t checkpoint_bytes = 1u << 30; ///< a checkpoint is due after so many bytes of records, too
   std::size_t unacknowledged =
@@ -129,6 +132,7 @@ private:
   void sync_journal();
   void look_for_idleness();
   void save_if_due(bool now);
+  [[nodiscard]] bool nothing_to_save() const;
   void hand_over_checkpoint();
   void release_tokens();
   void show();
@@ -160,8 +164,10 @@ private:
   std::optional<checkpoint> pending_; ///< waits for its sinks
   bool saving_ = false;
   std::optional<offset> saved_at_;
-  std::size_t unsaved_bytes_ = 0;           ///< of records, since the last snapshot
-  std::chrono::milliseconds save_again_{0}; ///< after a failed save: wait this long
+  std::uint64_t saved_entries_ = 0, snapshot_entries_ = 0; ///< of the journal, at the last ones
+  bool table_changed_ = false;                             ///< since the last snapshot
+  std::size_t unsaved_bytes_ = 0;                          ///< of records, since the last snapshot
+  std::chrono::milliseconds save_again_{0};                ///< after a failed save: wait this long
   std::chrono::steady_clock::time_point last_save_{}, last_entry_{}, idle_since_{};
   std::chrono::steady_clock::time_point last_tables_{};
 };

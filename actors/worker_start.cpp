@@ -94,15 +94,24 @@ void worker_state::restore() {
   if (from < journal_->begin())
     throw std::runtime_error{"journal " + s_.journal.string() +
                              " begins after the checkpoint: it was cut or replaced"};
-  auto read = journal_->read(from, [&](std::uint64_t, std::string_view bytes) {
+  // Entries before it matter to an older checkpoint, should this one turn out to be damaged.
+  std::set<std::string> versions;
+  if (auto named = s_.checkpoints->needed(s_.key))
+    versions.insert(named->tables.begin(), named->tables.end());
+  auto read = journal_->read(journal_->begin(), [&](std::uint64_t at, std::string_view bytes) {
     auto e = decode_journal_entry(bytes);
     if (!e)
       throw std::runtime_error{e.error().in(s_.journal.string()).text()};
-    entries.push_back(std::move(*e));
+    if (e->kind == journal_entry::what::table)
+      versions.insert(e->text);
+    if (at >= from)
+      entries.push_back(std::move(*e));
     return true;
   });
   if (!read)
     throw std::runtime_error{read.error().text()};
+  saved_entries_ = from;
+  s_.stored_versions(versions);
   fresh_ = c == nullptr && entries.empty();
   forget_failed_ends(entries, s_.suspected.skip);
   state_->replay(std::move(entries));

@@ -11,6 +11,7 @@ namespace tidemill {
 namespace {
 
 constexpr std::chrono::milliseconds first_wait{200}, longest_wait{10'000};
+constexpr std::uint64_t long_journal = 1'000; // entries that a start would have to read
 
 std::chrono::steady_clock::time_point from_board(const std::atomic<std::int64_t>& nanoseconds) {
   return std::chrono::steady_clock::time_point{
@@ -48,9 +49,16 @@ void worker_state::look_for_idleness() {
     idle_since_ = idle_before; // the clock's time that has passed is not lost
 }
 
+/// Of a partition without new records a checkpoint is due, too, lest its journal grow for ever and versions
+/// of tables be kept that nobody looks up.
+bool worker_state::nothing_to_save() const {
+  return saved_at_ == state_->position() && !table_changed_ &&
+         journal_->end() - saved_entries_ < long_journal;
+}
+
 void worker_state::save_if_due(bool now) {
   auto at = state_->position();
-  if (saving_ || pending_ || saved_at_ == at)
+  if (saving_ || pending_ || nothing_to_save())
     return;
   auto due = now || unsaved_bytes_ >= s_.checkpoint_bytes;
   auto wait = save_again_.count() > 0 ? save_again_ : due ? std::chrono::milliseconds{0} : s_.checkpoint;
@@ -61,7 +69,8 @@ void worker_state::save_if_due(bool now) {
   sync_journal();
   checkpoint c;
   c.at = at;
-  c.journal = journal_->end() - state_->entries_due();
+  c.journal = snapshot_entries_ = journal_->end() - state_->entries_due();
+  table_changed_ = false;
   c.source = s_.identity;
   c.mark = mark_;
   c.state_ids = state_identities(s_.all->sources[s_.source]);
@@ -100,6 +109,7 @@ void worker_state::saved(offset at, offset needed, std::uint64_t journal) {
   }
   save_again_ = {};
   saved_at_ = at;
+  saved_entries_ = snapshot_entries_;
   shown().checkpoint = at;
   s_.committed(at);
   (void)journal_->drop_below(journal); // whole segments only; a failure costs space, not safety

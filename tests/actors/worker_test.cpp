@@ -162,6 +162,7 @@ worker_setup worker_world::setup() {
   s.sinks = {{event_sink_index, event_sink_handle}, {dead_letter_index, dead_sink_handle}};
   s.find_table = [](std::size_t, const std::string&) { return table_ptr{}; };
   s.table_versions = [] { return result<std::vector<std::string>>{std::vector<std::string>{}}; };
+  s.stored_versions = [this](const std::set<std::string>& v) { versions_asked = v; };
   s.status = status;
   s.ready = [from = source](const worker_actor& to, offset at, const std::optional<record_mark>&) {
     from->ready(to, at);
@@ -174,6 +175,8 @@ worker_setup worker_world::setup() {
 caf::actor worker_world::start(std::uint64_t incarnation) {
   auto s = setup();
   s.incarnation = incarnation;
+  if (change_setup)
+    change_setup(s);
   auto made = keep(caf::actor_cast<caf::actor>(system.spawn(worker, std::move(s))));
   run();
   return made;
@@ -335,6 +338,75 @@ TEST_CASE_METHOD(one_worker, "a checkpoint waits until its sinks are durable") {
   pass(milliseconds{100});
   CHECK(shown().checkpoint == fake_source::at(7) + 2);
   CHECK(released.size() == 1);
+}
+
+TEST_CASE_METHOD(one_worker, "a long journal makes a checkpoint due, though no record comes") {
+  shown().held_back = true; // not idle
+  source->grow(8);
+  auto w = start(1);
+  pass(milliseconds{6'000}, milliseconds{50});
+  const auto at = fake_source::at(7) + 2;
+  CHECK(committed == std::vector<offset>{at});
+  stop(w);
+  auto from = journal().size();
+  {
+    auto log =
+        segment_log::open(folder.path() / "journal", {.segment_bytes = 1u << 20, .max_record = 1u << 20});
+    REQUIRE(log);
+    for (int i = 0; i < 1'000; ++i)
+      REQUIRE((*log)->append(encode(journal_entry{
+          at, journal_entry::what::advance, event_time{std::chrono::seconds{200 + i}}, 0, {}})));
+  }
+  CHECK(journal().size() == from + 1'000);
+  w = start(2);
+  pass(milliseconds{6'000}, milliseconds{50});
+  CHECK(committed == std::vector<offset>{at, at});
+  auto needed = checkpoints->needed("log/0");
+  REQUIRE(needed);
+  CHECK(needed->journal == from); // of the one before
+  pass(milliseconds{20'000}, milliseconds{50});
+  CHECK(committed.size() == 2);
+  auto watermark = shown().watermark.load();
+  stop(w);
+  start(3);
+  pass(milliseconds{500});
+  CHECK(shown().watermark == watermark);
+}
+
+TEST_CASE_METHOD(one_worker, "a new version of a table is saved, though no record comes") {
+  class no_table final : public lookup_table {
+  public:
+    explicit no_table(std::string version) : version_(std::move(version)) {}
+    const std::string& version() const noexcept override { return version_; }
+    const schema& columns() const noexcept override { return columns_; }
+    bool find(const value&, const std::vector<std::size_t>&, std::vector<value>&) const override {
+      return false;
+    }
+
+  private:
+    std::string version_;
+    schema columns_;
+  };
+  shown().held_back = true;
+  all->sources[0].tables = {"users"};
+  auto version = std::make_shared<std::string>("one");
+  change_setup = [&](worker_setup& s) {
+    s.table_versions = [version] {
+      return result<std::vector<std::string>>{std::vector<std::string>{*version}};
+    };
+    s.find_table = [](std::size_t, const std::string& v) { return std::make_shared<no_table>(v); };
+  };
+  source->grow(8);
+  auto w = start(1);
+  pass(milliseconds{6'000}, milliseconds{50});
+  CHECK(versions_asked.empty());
+  CHECK(committed.size() == 1);
+  *version = "two";
+  pass(milliseconds{12'000}, milliseconds{50});
+  CHECK(committed.size() == 2);
+  stop(w);
+  start(2);
+  CHECK(versions_asked == std::set<std::string>{"one", "two"});
 }
 
 TEST_CASE_METHOD(

@@ -10,9 +10,11 @@
 
 #include <caf/event_based_actor.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,10 +77,14 @@ struct worker_world : actor_fixture {
   std::shared_ptr<fake_view> view_state = std::make_shared<fake_view>();
   std::shared_ptr<fake_sink> events = std::make_shared<fake_sink>(), dead = std::make_shared<fake_sink>();
   std::vector<offset> released, committed;
+  std::set<std::string> versions_asked; ///< of tables, by what the last worker found stored
   caf::actor saver, view_handle, event_sink_handle, dead_sink_handle;
 
   worker_world();
   ~worker_world();
+
+  /// Of workers that `start` makes.
+  std::function<void(worker_setup&)> change_setup;
 
   [[nodiscard]] worker_setup setup();
   /// Another incarnation of the worker.
