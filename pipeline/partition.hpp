@@ -155,7 +155,6 @@ public:
 
 private:
   struct impl;
-  status restore_core(std::string_view bytes, const std::function<bool(const std::string&)>& known);
   std::unique_ptr<impl> impl_;
 };
 

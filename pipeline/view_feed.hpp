@@ -1,8 +1,8 @@
 #pragma once
 
 #include "event/batch.hpp"
-#include "pipeline/link.hpp"
 #include "pipeline/outlet.hpp"
+#include "pipeline/pane_sender.hpp"
 #include "pipeline/panes.hpp"
 #include "pipeline/plan.hpp"
 
@@ -20,10 +20,11 @@ struct removal_batch {
   std::vector<event_time> watermarks; ///< by row: before its record
 };
 
-/// The part of a partition that belongs to one view: its panes and its end of the link.
+/// The part of a partition that belongs to one view: its panes and its end of the link. Stays in its place.
 class view_feed {
 public:
-  view_feed(const view_plan& view, std::size_t index) : view_(view), index_(index), panes(view.layout) {}
+  view_feed(const view_plan& view, std::size_t index)
+      : view_(view), index_(index), panes(view.layout), to_view(panes) {}
 
   /// Counts the selected rows into panes. `watermarks[row]` is the partition's watermark before that record.
   /// Rows that fail or are late go to `out`. Returns how many were late and how many failed.
@@ -41,11 +42,7 @@ private:
 
 public:
   pane_table panes;
-  link to_view;
-  offset flushed_at = 0;
-  event_time flushed_watermark = time_min;
-  bool flushed = false;                ///< since the link was opened
-  std::int64_t freed = nothing_sealed; ///< panes up to here are forgotten: the view has made them durable
+  pane_sender to_view;
 
 private:
   void find_passing(event_batch& batch, const selection& rows, outlet& out, refused& count);
