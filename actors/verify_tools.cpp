@@ -125,9 +125,7 @@ private:
     count_row(*r.row);
     if (stored.empty())
       return differ(*r.row, "the row is missing: recomputed " + to_json(*what_.schema, *r.row));
-    auto known = r;
-    known.scored = r.scored && replay.whole();
-    auto found = compare_rows(what_, *stored.mapped(), known);
+    auto found = compare_rows(what_, *stored.mapped(), r, replay.whole());
     for (const auto& column : found.untold)
       ++untold_[column];
     for (const auto& d : found.differences)

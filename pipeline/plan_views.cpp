@@ -109,6 +109,8 @@ void plan_compiler::read_view(const view_definition& v) {
     text += '\n' + name.text + ' ' + e.text;
   for (const auto& s : out.scores)
     text += "\nscore " + s.name + ' ' + canonical(s.settings);
+  if (!out.scores.empty()) // models forget a key after that
+    text += "\nretain " + std::to_string(out.schema->retain.count());
   out.rows_id = content_id(text);
   source.views.push_back(std::move(out));
 }

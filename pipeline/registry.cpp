@@ -201,7 +201,8 @@ const spec& view_spec() {
                   .type = field_type::duration,
                   .text =
                       "How long rows are kept, in event time before the end of the newest; absent: 100 "
-                      "windows, at least 1h. Of a global or latest view: after the last event of the key.",
+                      "windows, at least 1h. After such a silence a key's scores begin anew. Of a global or "
+                      "latest view: after the last event of the key.",
                   .foreign = {"retention", "ttl", "keep"}}}};
   return all;
 }

@@ -4,7 +4,7 @@
 #include "event/rows.hpp"
 #include "pipeline/aggregate.hpp"
 #include "pipeline/late_counts.hpp"
-#include "pipeline/model/detector.hpp"
+#include "pipeline/row_models.hpp"
 #include "pipeline/slice_list.hpp"
 #include "pipeline/unsealed_panes.hpp"
 #include "pipeline/window/sliding_fold.hpp"
@@ -37,8 +37,7 @@ struct key_history {
   sliding_fold sealed;                      ///< slices that windows to come still cover
   std::map<std::int64_t, late_counts> late; ///< of those slices, where there are any
   bool had = false; ///< the last sealed window had events (sliding: a zero row is due)
-  std::vector<std::unique_ptr<detector>> models;
-  std::int64_t last_row = 0; ///< end slice of the newest sealed row
+  row_models models;
 };
 
 /// What a view knows of one key. There are very many: small, and one piece of memory in the usual case.

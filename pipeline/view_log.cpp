@@ -44,7 +44,6 @@ std::vector<std::string> view_state::head() const {
     auto out = begin(key_kind);
     out.text(k.key);
     out.u8(h.had ? 1 : 0);
-    out.svarint(h.last_row);
     out.varint(h.sealed.slices().size());
     for (const auto& [s, a] : h.sealed.slices()) {
       std::string state;
@@ -55,13 +54,7 @@ std::vector<std::string> view_state::head() const {
       save(late == h.late.end() ? late_counts{} : late->second, out);
       out.text(state);
     }
-    out.varint(h.models.size());
-    for (const auto& m : h.models) {
-      std::string state;
-      byte_writer w{state};
-      m->save(w);
-      out.text(state);
-    }
+    h.models.save(out);
   });
   records.push_back(view_log_frame::end_record());
   return records;
@@ -124,8 +117,11 @@ bool view_state::recover_sealed(byte_reader& in) {
       return false;
     if (sliding() || !what_.scores.empty()) { // else nothing of the key outlives its window
       auto& k = key(r->key);
-      auto learned = *r; // scoring again brings the models where they were
-      score(models(k), learned);
+      if (!what_.scores.empty()) { // scoring again brings the models where they were
+        auto learned = *r;
+        learned.columns.resize(learned.columns.size() - what_.scores.size());
+        history(k).models.score(what_, learned);
+      }
       window_done(k, s);
     }
     rows.push_back(std::move(r));
@@ -139,7 +135,6 @@ bool view_state::recover_key(byte_reader& in) {
   auto& k = key(in.text());
   auto& h = history(k);
   h.had = in.u8() != 0;
-  h.last_row = in.svarint();
   for (auto n = in.varint(); n > 0; --n) {
     auto s = in.svarint();
     if (!in.ok() || !recover_slice(k, s, in))
@@ -147,18 +142,8 @@ bool view_state::recover_key(byte_reader& in) {
   }
   if (h.had)
     live_.insert(&k);
-  auto trained = in.varint();
-  if (trained == 0)
-    return in.ok();
-  auto& all = models(k);
-  if (trained != all.size())
-    return false;
-  for (auto& m : all) {
-    byte_reader state{in.text()};
-    if (!in.ok() || !m->load(state) || !state.at_end())
-      return false;
-  }
-  return true;
+  look_at(k); // its models may be of no use any more
+  return h.models.load(what_, in);
 }
 
 } // namespace tidemill

@@ -17,7 +17,7 @@ key_state& view_state::key(std::string_view bytes, std::uint64_t hash) {
 key_history& view_state::history(key_state& k) const {
   if (!k.history)
     k.history = std::make_unique<key_history>(
-        key_history{sliding_fold{what_.layout, what_.window.slices}, {}, false, {}, 0});
+        key_history{sliding_fold{what_.layout, what_.window.slices}, {}, false, {}});
   return *k.history;
 }
 
@@ -136,23 +136,6 @@ std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state
   return make_row(k, e, state, total, revision);
 }
 
-std::vector<std::unique_ptr<detector>>& view_state::models(key_state& k) const {
-  auto& all = history(k).models;
-  if (all.size() != what_.scores.size())
-    for (const auto& s : what_.scores)
-      all.push_back(*s.model->make(s.settings)); // the plan has made one before
-  return all;
-}
-
-void view_state::score(std::vector<std::unique_ptr<detector>>& models, row& r) const {
-  auto known = what_.by.size() + what_.columns.size();
-  r.columns.resize(known);
-  for (std::size_t i = 0; i < what_.scores.size(); ++i) {
-    auto x = to_number(what_.scores[i].value.evaluate(std::span{r.columns.data(), known}));
-    r.columns.push_back(x ? value{models[i]->score(r.window_end, *x)} : value{});
-  }
-}
-
 bool view_state::changed(key_state& k, std::int64_t e, const row_ptr& r) {
   auto* shown = k.published.find(e);
   if (shown == nullptr) {
@@ -167,10 +150,10 @@ bool view_state::changed(key_state& k, std::int64_t e, const row_ptr& r) {
 
 void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends, std::int64_t through,
                                 std::vector<row_ptr>& put) {
-  auto one = [&](std::int64_t e, std::vector<std::unique_ptr<detector>>* learning) {
+  auto one = [&](std::int64_t e, row_models* learning) {
     auto r = compose(k, e, row_state::closed);
     if (learning != nullptr)
-      score(*learning, *r);
+      learning->score(what_, *r);
     if (changed(k, e, r))
       put.push_back(std::move(r));
   };
@@ -179,9 +162,7 @@ void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends
       one(e, nullptr);
     return;
   }
-  std::vector<std::unique_ptr<detector>> copies;
-  for (const auto& m : models(k))
-    copies.push_back(m->clone());
+  auto copies = k.history ? k.history->models.clone() : row_models{};
   for (auto e = what_.window.next_window_end(sealed_through + 1); e <= through; e += what_.window.step)
     if (has_row(k, e))
       one(e, &copies);
@@ -256,7 +237,7 @@ void view_state::seal_window(std::int64_t s, const Keys& due, std::vector<row_pt
       continue;
     auto r = compose(*k, s, row_state::sealed);
     if (!what_.scores.empty())
-      score(models(*k), *r);
+      history(*k).models.score(what_, *r);
     rows.push_back(std::move(r));
     of.push_back(k);
   }
@@ -264,12 +245,10 @@ void view_state::seal_window(std::int64_t s, const Keys& due, std::vector<row_pt
 
 void view_state::window_done(key_state& k, std::int64_t s) {
   k.published.erase(s);
-  if (!sliding() && what_.scores.empty())
-    return;
-  auto& h = history(k);
-  h.last_row = s;
+  look_at(k);
   if (!sliding())
     return;
+  auto& h = history(k);
   h.had = has_events(k, s);
   auto first = s + what_.window.step - what_.window.slices + 1; // of the next window
   h.sealed.drop_below(first);
@@ -302,10 +281,8 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   for (auto* k : in_slice)
     look_at(*k);
   sealed_through = frame.through = s;
-  for (auto* k : of_rows) {
+  for (auto* k : of_rows)
     window_done(*k, s);
-    look_at(*k);
-  }
   if (!out.rows.empty())
     rows_[s] = out.rows;
   return out;
@@ -336,9 +313,9 @@ event_time view_state::trim(event_time keep) {
   auto newest = what_.window.end_of(rows_.rbegin()->first);
   auto until = std::min(newest - what_.schema->retain, keep);
   while (!rows_.empty() && what_.window.end_of(rows_.begin()->first) <= until) {
-    if (!what_.scores.empty()) // models stay as long as rows
+    if (!what_.scores.empty()) // models are of no use any more when all rows that they have seen are gone
       for (const auto& r : rows_.begin()->second)
-        if (auto* k = keys_.find(r->key); k != nullptr && history(*k).last_row <= rows_.begin()->first)
+        if (auto* k = keys_.find(r->key); k != nullptr && !remembers(*k))
           look_at(*k);
     rows_.erase(rows_.begin());
   }
@@ -350,14 +327,15 @@ void view_state::look_at(key_state& k) {
     unused_.push_back(&k);
 }
 
+bool view_state::remembers(const key_state& k) const {
+  return k.history && !rows_.empty() &&
+         !k.history->models.forgotten(what_, what_.window.end_of(rows_.rbegin()->first));
+}
+
 void view_state::forget_unused(const std::function<void(key_state*)>& leaving) {
   for (auto* k : unused_) {
     k->maybe_unused = false;
-    // A model is worth keeping as long as there are rows that it has seen.
-    const auto* h = k->history.get();
-    auto scored = h != nullptr && !h->models.empty() && what_.window.end_of(h->last_row) > frame.trimmed &&
-                  rows_.contains(h->last_row);
-    if (!k->unsealed.empty() || k->any_sealed() || k->had() || scored || !k->published.empty())
+    if (!k->unsealed.empty() || k->any_sealed() || k->had() || remembers(*k) || !k->published.empty())
       continue;
     leaving(k);
     live_.erase(k);

@@ -79,9 +79,7 @@ private:
   [[nodiscard]] std::shared_ptr<row> compose(key_state& key, std::int64_t e, row_state state);
   [[nodiscard]] std::shared_ptr<row> make_row(const key_state& key, std::int64_t e, row_state state,
                                               const accumulator& total, std::uint32_t revision);
-  void score(std::vector<std::unique_ptr<detector>>& models, row& r) const;
   [[nodiscard]] key_history& history(key_state& key) const;
-  [[nodiscard]] std::vector<std::unique_ptr<detector>>& models(key_state& key) const;
   [[nodiscard]] bool changed(key_state& key, std::int64_t e, const row_ptr& r);
   void fold_cell(key_state& key, std::int64_t s, byte_writer& log);
   [[nodiscard]] std::vector<key_state*> keys_in(std::int64_t s) const;
@@ -90,6 +88,8 @@ private:
   template <class Keys>
   void seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows, std::vector<key_state*>& of);
   void window_done(key_state& key, std::int64_t s);
+  /// Whether the models of a key may change a score to come.
+  [[nodiscard]] bool remembers(const key_state& key) const;
   /// The slice is folded, or its rows are made.
   void drop_unsealed(std::int64_t s, const std::vector<key_state*>& in_slice);
   void look_at(key_state& key);

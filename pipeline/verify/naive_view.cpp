@@ -148,7 +148,7 @@ void naive_view::seal_window(std::int64_t window, const std::function<void(const
     k.had = sliding() && has;
     if (k.oldest < next_begin)
       forget(k, [&](const counted_event& e) { return e.at < next_begin; });
-    it = k.events.empty() && !k.had && k.models.empty() ? keys_.erase(it) : std::next(it);
+    it = k.events.empty() && !k.had && begins_anew(k, end) ? keys_.erase(it) : std::next(it);
   }
 }
 
@@ -198,7 +198,7 @@ bool naive_view::seal_sessions(const std::string& key, key_events& k, event_time
     auto rest = done < k.events.size() ? k.events[done].at : time_max;
     forget(k, [&](const counted_event& e) { return e.at < rest; });
   }
-  return !k.events.empty() || !k.models.empty();
+  return !k.events.empty();
 }
 
 void naive_view::emit(const std::string& key, key_events& k, row r, std::vector<const counted_event*> of,
@@ -211,24 +211,26 @@ void naive_view::emit(const std::string& key, key_events& k, row r, std::vector<
   accumulator total{what_.layout};
   events.add_up(total);
   append_results(what_, total, r.window_end - r.window_start, slots_, r.columns);
-  auto scored = what_.scores.empty() || score(k, r);
-  each({std::make_shared<const row>(std::move(r)), scored, events});
+  score(k, r);
+  each({std::make_shared<const row>(std::move(r)), events});
 }
 
-/// False: between two rows of the key lay so long that its models may have been forgotten.
-bool naive_view::score(key_events& k, row& r) const {
-  if (k.models.empty())
+bool naive_view::begins_anew(const key_events& k, event_time window_end) const {
+  return k.models.empty() || window_end >= k.last_row + what_.schema->retain;
+}
+
+void naive_view::score(key_events& k, row& r) const {
+  if (begins_anew(k, r.window_end)) {
+    k.models.clear();
     for (const auto& s : what_.scores)
       k.models.push_back(*s.model->make(s.settings)); // the plan has made one before
-  else
-    k.doubtful |= r.window_end - k.last_row >= what_.schema->retain;
+  }
   k.last_row = r.window_end;
   const auto known = r.columns.size();
   for (std::size_t i = 0; i < what_.scores.size(); ++i) {
     auto x = to_number(what_.scores[i].value.evaluate(std::span{r.columns.data(), known}));
     r.columns.push_back(x ? value{k.models[i]->score(r.window_end, *x)} : value{});
   }
-  return !k.doubtful;
 }
 
 void naive_view::forget(key_events& k, const std::function<bool(const counted_event&)>& gone) {

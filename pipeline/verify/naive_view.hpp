@@ -43,7 +43,6 @@ public:
 
   struct result {
     row_ptr row;
-    bool scored = true; ///< else its scores can't be told: what the models knew depends on more than events
     const window_events& events;
   };
   /// Rows of windows that are final at this watermark, the least of all partitions, and weren't before. The
@@ -61,7 +60,6 @@ private:
     bool had = false; ///< the last window had events
     std::vector<std::unique_ptr<detector>> models;
     event_time last_row = time_min; ///< the end of the last window that the models have seen
-    bool doubtful = false;          ///< the models may have been forgotten since
   };
   using keys = std::map<std::string, key_events, std::less<>>;
   /// Events [from, to) of a key, by time.
@@ -82,7 +80,9 @@ private:
                                    const std::function<void(const result&)>& each);
   void emit(const std::string& key, key_events& k, row r, std::vector<const counted_event*> of,
             const std::function<void(const result&)>& each);
-  [[nodiscard]] bool score(key_events& k, row& r) const;
+  void score(key_events& k, row& r) const;
+  /// Whether models that have seen a key's last row are new ones for a window that ends then.
+  [[nodiscard]] bool begins_anew(const key_events& k, event_time window_end) const;
   void forget(key_events& k, const std::function<bool(const counted_event&)>& gone);
 
   const view_plan& what_;

@@ -71,7 +71,8 @@ std::optional<bool> brackets(const value& listed, std::size_t part, const window
 
 } // namespace
 
-row_comparison compare_rows(const view_plan& view, const row& stored, const naive_view::result& recomputed) {
+row_comparison compare_rows(const view_plan& view, const row& stored, const naive_view::result& recomputed,
+                            bool whole) {
   row_comparison out;
   const auto& other = *recomputed.row;
   const auto first_score = view.by.size() + view.columns.size();
@@ -88,7 +89,7 @@ row_comparison compare_rows(const view_plan& view, const row& stored, const naiv
       noise = recomputed.events.noise();
     if (alike(a, b, *noise))
       continue;
-    if (i >= first_score && !recomputed.scored) {
+    if (i >= first_score && !whole) {
       out.untold.push_back(name);
       continue;
     }

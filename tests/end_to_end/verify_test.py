@@ -42,6 +42,15 @@ views:
     score:
       odd: {{model: seasonal_profile, value: p99}}
     retain: 1d
+  returning:
+    from: hits
+    by: [user]
+    where: 'page == "/cart"'
+    window: {{size: 10s}}
+    select: {{n: 'count()', slowest: 'max(took_ms)'}}
+    score:
+      slow: {{model: seasonal_profile, value: slowest, refractory: 1}}
+    retain: 5m
   visits:
     from: hits
     by: [user]
@@ -143,6 +152,7 @@ class Verify(support.Case):
         self.assertEqual(code, 0, "\n".join(said[-30:]))
         self.assertRegex(said[-1], r"^\d{4,} rows of \d{2,} windows compared, 0 differ$")
         self.assertIn("note: view newest: not compared: its rows have no window and are never final", said)
+        self.assertFalse([line for line in said if "column slow" in line or "column odd" in line], said)
         code, said = verify(p, "--view", "days")
         self.assertEqual(code, 0, said)
         self.assertRegex(said[-1], r"^\d+ rows of 1 windows compared, 0 differ$")
