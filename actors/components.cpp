@@ -176,15 +176,6 @@ result<made_source> make_kafka(const source_plan& s, const component_home& home)
   return made_source{std::move(source), nullptr, {}};
 }
 
-schema declared_columns(const component& c) {
-  schema columns;
-  for (const auto& [name, settings] : c.settings.sections("columns")) {
-    if (auto f = read_field(name.text, *settings)) // config has checked it
-      columns.set(std::move(*f));
-  }
-  return columns;
-}
-
 /// Hands each event to the log under the name of its stream.
 class dead_letters_of_source : public event_sink {
 public:
@@ -318,6 +309,15 @@ result<std::unique_ptr<record_source>> make_replay_source(const source_plan& s, 
   return std::move(made->source);
 }
 
+schema declared_columns(const component& c) {
+  schema columns;
+  for (const auto& [name, settings] : c.settings.sections("columns")) {
+    if (auto f = read_field(name.text, *settings)) // config has checked it
+      columns.set(std::move(*f));
+  }
+  return columns;
+}
+
 std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,
                                         const std::filesystem::path& folder) {
   auto path = resolve(base, c.settings.text("path"));
@@ -329,7 +329,7 @@ std::unique_ptr<table_store> make_table(const component& c, const std::filesyste
   const auto& valid = o.section("valid");
   row_table_settings t;
   t.name = c.name.text;
-  t.format = c.type;
+  t.format = c.type == "view" ? "cells" : c.type;
   t.path = path;
   t.folder = folder;
   t.key = {o.text("key"),     range.text("from"), range.text("to"), range.text("of") == "ip",

@@ -45,7 +45,11 @@ struct made_source {
                                                                         const std::filesystem::path& state,
                                                                         const std::filesystem::path& scratch);
 
-/// A table's versions; `folder` keeps copies.
+/// Columns of a table as they are declared, with the key.
+[[nodiscard]] schema declared_columns(const component& table);
+
+/// A table's versions; `folder` keeps copies. Of a table of type `view` the setting `path` says where its
+/// rows are written, see view_table.hpp.
 [[nodiscard]] std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,
                                                       const std::filesystem::path& folder);
 

@@ -9,6 +9,8 @@ namespace tidemill {
 std::shared_ptr<const plan> compile(const definition& d, std::vector<diagnostic>& faults) {
   scratch_folder scratch{"check"};
   auto columns = [&](const component& c) -> result<schema> {
+    if (c.type == "view")
+      return view_table_columns(c);
     auto store = make_table(c, base_folder(d), scratch.path() / c.name.text);
     auto latest = store->latest();
     if (!latest)

@@ -8,6 +8,7 @@
 #include "actors/source.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/table_shelf.hpp"
+#include "actors/view_table.hpp"
 #include "http/server.hpp"
 #include "storage/log/data_lock.hpp"
 #include "storage/log/exchange_log.hpp"

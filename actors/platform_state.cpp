@@ -68,7 +68,11 @@ status platform::impl::open_data() {
   }
   TIDEMILL_TRY(auto letters, data->subfolder("dead_letters"));
   TIDEMILL_TRY(dead_letters, dead_letter_log::open(letters));
-  tables = std::make_unique<table_shelf>(*all, base_folder(all->written), data->path());
+  tables = std::make_unique<table_shelf>(
+      *all, base_folder(all->written), data->path(), [this](const std::string& name) {
+        auto v = std::ranges::find(views, name, [](const running_view& r) { return r.plan->name; });
+        return v->cell->load();
+      });
   data_open = true;
   return {};
 }

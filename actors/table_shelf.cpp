@@ -1,6 +1,8 @@
 #include "actors/table_shelf.hpp"
 
 #include "actors/components.hpp"
+#include "actors/view_table.hpp"
+#include "event/hash.hpp"
 
 #include <algorithm>
 
@@ -14,10 +16,19 @@ constexpr std::uint64_t saves_until_passed = 3;
 } // namespace
 
 table_shelf::table_shelf(const plan& all, const std::filesystem::path& base,
-                         const std::filesystem::path& data) {
+                         const std::filesystem::path& data,
+                         const std::function<snapshot_ptr(const std::string& view)>& rows) {
+  auto make = [&](const component& c, const std::filesystem::path& folder) {
+    if (c.type != "view")
+      return make_table(c, base, folder);
+    // Another file for other columns: they are in no file that was written before.
+    auto file = data / "view_tables" / (c.name.text + '.' + content_id(canonical(c.settings)));
+    return make_view_table(c, file, folder,
+                           [rows, view = c.settings.text("from")] { return rows ? rows(view) : nullptr; });
+  };
   for (const auto& c : all.tables)
     tables_.push_back({c.name.text,
-                       make_table(c, base, data / "tables" / c.name.text),
+                       make(c, data / "tables" / c.name.text),
                        c.settings.time("refresh", std::chrono::seconds{10}),
                        {},
                        {}});

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "event/rows.hpp"
 #include "event/table.hpp"
 #include "pipeline/plan.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,7 +23,9 @@ namespace tidemill {
 /// are named by the keys of their checkpoints. Thread-safe.
 class table_shelf {
 public:
-  table_shelf(const plan& all, const std::filesystem::path& base, const std::filesystem::path& data);
+  /// `rows`: what a view shows now, for tables of type `view`; null if it is never asked for newest versions.
+  table_shelf(const plan& all, const std::filesystem::path& base, const std::filesystem::path& data,
+              const std::function<snapshot_ptr(const std::string& view)>& rows = {});
   /// How many workers there are. Nothing is forgotten before each of them has started.
   void expect(std::size_t workers);
 

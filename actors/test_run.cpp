@@ -3,6 +3,7 @@
 #include "actors/components.hpp"
 #include "actors/scratch_folder.hpp"
 #include "actors/test_compare.hpp"
+#include "actors/view_table.hpp"
 #include "event/json_parse.hpp"
 #include "pipeline/test_driver.hpp"
 #include "storage/disk_file.hpp"
@@ -71,6 +72,7 @@ public:
       for (const auto& step : test_.steps) {
         at_ = step.at;
         std::visit([&](const auto& what) { take(what); }, step.of);
+        look_at_views();
       }
     } catch (const impossible& i) {
       faults_.push_back(i.why);
@@ -98,8 +100,34 @@ private:
   std::vector<table_ptr> tables() {
     std::vector<table_ptr> out;
     for (std::size_t i = 0; i < all_->tables.size(); ++i)
-      out.push_back(load(i, all_->tables[i]));
+      out.push_back(all_->tables[i].type == "view" ? load_rows(i, {}) : load(i, all_->tables[i]));
     return out;
+  }
+
+  /// Tables that are views have their rows from the next step on.
+  void look_at_views() {
+    for (std::size_t i = 0; i < all_->tables.size(); ++i)
+      if (all_->tables[i].type == "view")
+        if (auto rows = rows_of(all_->tables[i]); rows != view_rows_[i])
+          driver_->use_table(i, load_rows(i, std::move(rows)));
+  }
+
+  [[nodiscard]] std::string rows_of(const component& table) const {
+    std::string bytes;
+    for (std::size_t s = 0; s < all_->sources.size(); ++s)
+      for (std::size_t v = 0; v < all_->sources[s].views.size(); ++v)
+        if (const auto& view = all_->sources[s].views[v]; view.name == table.settings.text("from"))
+          for (const auto& r : driver_->rows(s, v))
+            append_table_row(bytes, declared_columns(table), *view.schema, *r);
+    return bytes;
+  }
+
+  table_ptr load_rows(std::size_t number, std::string rows) {
+    auto file = scratch_.path() / (all_->tables[number].name.text + ".rows." + std::to_string(++files_));
+    std::filesystem::create_directories(scratch_.path());
+    std::ofstream{file, std::ios::binary} << rows;
+    view_rows_[number] = std::move(rows);
+    return load(number + all_->tables.size() * files_, with_path(all_->tables[number], file));
   }
 
   table_ptr load(std::size_t number, const component& c) {
@@ -204,6 +232,8 @@ private:
         std::ranges::find(all_->tables, t.table.text, [](const component& c) { return c.name.text; });
     if (found == all_->tables.end())
       throw impossible{{t.table.at, "there is no table \"" + t.table.text + "\""}};
+    if (found->type == "view")
+      throw impossible{{t.table.at, "its rows are those of view " + found->settings.text("from")}};
     if (found->type != "csv" && found->type != "ndjson")
       throw impossible{{t.table.at, "rows can be given for tables of type csv and ndjson only"}};
     auto number = static_cast<std::size_t>(found - all_->tables.begin());
@@ -217,12 +247,7 @@ private:
       for (const auto& line : as_csv(parsed(t.rows), found->settings.text("delimiter", ",").front()))
         out << line << '\n';
     out.close();
-    auto changed = *found;
-    changed.settings = {};
-    for (const auto& [name, setting] : found->settings.all())
-      changed.settings.set(name, setting);
-    changed.settings.set("path", {t.table.at, file.string()});
-    driver_->use_table(number, load(number + all_->tables.size() * files_, changed));
+    driver_->use_table(number, load(number + all_->tables.size() * files_, with_path(*found, file)));
   }
 
   void take(const test_expect& e) {
@@ -298,6 +323,7 @@ private:
   const test_case& test_;
   scratch_folder scratch_{"test"}; ///< for tables that the test writes
   std::unique_ptr<test_driver> driver_;
+  std::map<std::size_t, std::string> view_rows_; ///< of tables that are views, by number
   position at_;
   std::size_t files_ = 0;
   std::vector<test_fault> faults_;

@@ -63,7 +63,7 @@ table_ptr source_replay::find_table(lane& l, std::size_t table, const std::strin
     return found;
   table_ptr other;
   for (const auto& e : l.journal->entries)
-    if (!other && e.kind == journal_entry::what::table && e.number == table)
+    if (!other && e.kind == journal_entry::what::table && table_of(e, source_.tables) == table)
       other = s_.tables->find(table, e.text);
   const auto& saved = s_.checkpoints[to_index(l.id)];
   if (!other && saved && table < saved->tables.size() && !saved->tables[table].empty())
@@ -85,7 +85,7 @@ status source_replay::start(lane& l) {
     std::vector<journal_entry> first;
     for (std::size_t t = 0; t < source_.tables.size(); ++t) {
       auto later = std::ranges::any_of(entries, [&](const journal_entry& e) {
-        return e.kind == journal_entry::what::table && e.number == t;
+        return e.kind == journal_entry::what::table && table_of(e, source_.tables) == t;
       });
       auto known = !later && saved && t < saved->tables.size() ? saved->tables[t] : std::string{};
       first.push_back({0, journal_entry::what::table, {}, t, known});

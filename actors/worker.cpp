@@ -102,7 +102,7 @@ void worker_state::refresh_tables() {
     const auto& used = state_->table_versions()[t];
     if ((*newest)[t] == used)
       continue;
-    journal_entry e{0, journal_entry::what::table, {}, t, (*newest)[t]};
+    journal_entry e{0, journal_entry::what::table, {}, t, (*newest)[t], tables[t]};
     if (used.empty())
       enter(std::move(e)); // nothing can be computed without the table
     else if (!try_enter(std::move(e)))
@@ -297,7 +297,7 @@ void worker_state::beat() {
     if (end_ && !state_->ended() && state_->may_enter() &&
         try_enter({0, journal_entry::what::end, {}, 0, {}}))
       end_.reset();
-    if (self_->clock().now() - last_tables_ > std::chrono::seconds{1})
+    if (self_->clock().now() - last_tables_ >= std::chrono::milliseconds{100})
       refresh_tables();
     look_for_idleness();
     flush_views();

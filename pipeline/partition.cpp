@@ -62,7 +62,8 @@ struct partition::impl {
       }
       break;
     case journal_entry::what::table:
-      use_table(e.number, e.text);
+      if (auto t = table_of(e, source.tables))
+        use_table(*t, e.text);
       break;
     }
   }

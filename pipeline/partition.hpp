@@ -22,7 +22,7 @@ namespace tidemill {
 struct journal_entry {
   enum class what : std::uint8_t {
     advance = 1, ///< an idle partition's watermark moves to `time`
-    table = 2,   ///< table number `number` has version `text` from here on
+    table = 2,   ///< table `name` (if that is empty: number `number`) has version `text` from here on
     skip = 3,    ///< the record at offset `number` killed its worker: dead letter instead
     end = 4,     ///< no record will ever follow: the watermark moves to the end of time
     gap = 5,     ///< the log begins at `number` now: the records before it are lost
@@ -32,10 +32,14 @@ struct journal_entry {
   event_time time{};
   std::uint64_t number = 0;
   std::string text;
+  std::string name{};
   friend bool operator==(const journal_entry&, const journal_entry&) = default;
 };
 [[nodiscard]] std::string encode(const journal_entry& e);
 [[nodiscard]] result<journal_entry> decode_journal_entry(std::string_view bytes);
+/// Which of a source's tables an entry of kind `table` concerns; nothing: one that it no longer has.
+[[nodiscard]] std::optional<std::size_t> table_of(const journal_entry& e,
+                                                  const std::vector<std::string>& tables);
 /// Removes ends of the input that never took effect. An end decides on the last records; if one of them is
 /// poisonous, its skip, bound to an offset before that end, comes after it. `skip`: one that is still to
 /// come.

@@ -26,6 +26,9 @@ private:
 
   void fault(position at, std::string path, std::string text, std::string hint = {});
   void read_tables();
+  void check_view_tables();
+  void check_view_table(const component& c);
+  void forget_tables();
   void read_source(const component& c);
   [[nodiscard]] schema read_schema(const component& c, const format_options& format);
   void read_partitions(const component& c, source_plan& s, step_scope& scope);
@@ -74,6 +77,7 @@ private:
   std::vector<diagnostic>& faults_;
   std::shared_ptr<plan> out_ = std::make_shared<plan>();
   std::vector<step_scope::table> tables_;
+  std::map<std::size_t, bool> looks_up_;              // by source: whether a stream of it has a lookup
   std::deque<stream_definition> branches_;            // streams that routes have made
   std::map<std::string, place> places_;               // sources and streams by name
   std::map<std::string, std::string> names_;          // name → what it is

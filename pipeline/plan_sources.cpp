@@ -1,4 +1,4 @@
-// Sources, tables and streams of a plan.
+// Sources and streams of a plan.
 #include "event/hash.hpp"
 #include "event/time_pattern.hpp"
 #include "pipeline/plan_compiler.hpp"
@@ -32,6 +32,8 @@ std::shared_ptr<plan> plan_compiler::run() {
   for (const auto& v : d_.views)
     read_view(v);
   check_tombstones();
+  check_view_tables();
+  forget_tables();
   for (const auto& a : d_.alerts)
     read_alert(a);
   read_outputs();
@@ -39,15 +41,6 @@ std::shared_ptr<plan> plan_compiler::run() {
     read_sink(c);
   feed_exchanges();
   return out_;
-}
-
-void plan_compiler::read_tables() {
-  for (const auto& c : d_.tables) {
-    auto columns = table_columns_(c);
-    if (!columns)
-      fault(c.name.at, "tables." + c.name.text, columns.error().text());
-    tables_.push_back({c.name.text, columns ? *columns : schema{}, c.settings.has("valid")});
-  }
 }
 
 format_options format_of(const component& source) {
@@ -295,6 +288,7 @@ void plan_compiler::read_steps(const stream_definition& s, std::size_t source, s
       faults_[f].path = path + faults_[f].path;
     if (!made)
       continue;
+    looks_up_[source] = looks_up_[source] || c.type == "lookup";
     text += '\n' + c.type + ' ' + canonical(c.settings);
     if (made->stateful())
       plan.states.push_back({plan.steps.size(), state_name(plan, c.type), content_id(text)});

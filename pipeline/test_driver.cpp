@@ -231,7 +231,7 @@ struct test_driver::impl {
 
   void note_tables(std::size_t s, std::size_t p) {
     auto& w = sources[s].workers[p];
-    for (std::size_t t = 0; t < s_.tables.size(); ++t)
+    for (std::size_t t = 0; t < w.state->table_versions().size(); ++t)
       if (s_.tables[t] && w.state->table_versions()[t] != s_.tables[t]->version())
         enter(s, p, {0, journal_entry::what::table, {}, t, s_.tables[t]->version()});
   }

@@ -3,6 +3,7 @@
 #include "event/batch.hpp"
 #include "event/codec.hpp"
 #include "event/csv_record.hpp"
+#include "event/encoded_cells.hpp"
 #include "event/time_pattern.hpp"
 #include "storage/tables/versioned_store.hpp"
 
@@ -60,15 +61,8 @@ public:
   }
 
   result<table_ptr> load(std::string version) {
-    frame();
-    TIDEMILL_TRY(auto fields, csv() ? bind_header() : result<schema>{settings_.columns});
-    TIDEMILL_CHECK(check_keys(fields));
-    TIDEMILL_TRY(auto decoder, make_codec(format_, fields, std::vector<bool>(fields.size(), true)));
     content table;
-    std::vector<decode_failure> failures;
-    decoder->decode(raw_, table.cells, failures);
-    if (!failures.empty())
-      return failures[0].why.in(place(raw_.records[failures[0].record]));
+    TIDEMILL_TRY(auto fields, settings_.format == "cells" ? take_cells(table.cells) : decode(table.cells));
     TIDEMILL_CHECK(index(table, fields));
     std::vector<record>{}.swap(table.cells.records);
     return table_ptr{std::make_shared<row_table>(std::move(version), std::move(table))};
@@ -76,6 +70,36 @@ public:
 
 private:
   [[nodiscard]] bool csv() const noexcept { return settings_.format == "csv"; }
+
+  result<schema> decode(event_batch& cells) {
+    frame();
+    TIDEMILL_TRY(auto fields, csv() ? bind_header() : result<schema>{settings_.columns});
+    TIDEMILL_CHECK(check_keys(fields));
+    TIDEMILL_TRY(auto decoder, make_codec(format_, fields, std::vector<bool>(fields.size(), true)));
+    std::vector<decode_failure> failures;
+    decoder->decode(raw_, cells, failures);
+    if (!failures.empty())
+      return failures[0].why.in(place(raw_.records[failures[0].record]));
+    return fields;
+  }
+
+  result<schema> take_cells(event_batch& cells) {
+    TIDEMILL_CHECK(check_keys(settings_.columns));
+    for (const auto& f : settings_.columns.fields())
+      cells.columns.emplace_back(f.of);
+    cells.memory.push_back(bytes_);
+    for (std::string_view rest{*bytes_}; !rest.empty();) {
+      const auto row = cells.rows();
+      for (auto& c : cells.columns) {
+        c.resize(row + 1);
+        if (!take_encoded(rest, c, row) || (c.is_null(row) && !c.of().nullable()))
+          return error{errc::corrupt, settings_.path.string() + ": row " + std::to_string(row + 1) +
+                                          " is damaged, or of other columns"};
+      }
+      cells.records.push_back({.bytes = {}, .at = 0, .end = 0, .arrival = {}});
+    }
+    return settings_.columns;
+  }
 
   [[nodiscard]] std::string place(const record& r) const {
     auto line = 1 + std::count(bytes_->begin(), bytes_->begin() + static_cast<std::ptrdiff_t>(r.at), '\n');
