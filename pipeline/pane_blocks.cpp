@@ -65,9 +65,11 @@ slice_blocks::place slice_blocks::writable(std::size_t pane) {
   auto c = pane >> bits_;
   auto b = c / pane_block::size;
   c %= pane_block::size;
-  while (b >= blocks_.size())
-    blocks_.emplace_back(new pane_block);
-  if (!blocks_[b].alone())
+  if (b >= blocks_.size())
+    blocks_.resize(b + 1);
+  if (!blocks_[b])
+    blocks_[b] = counted{new pane_block};
+  else if (!blocks_[b].alone())
     blocks_[b] = counted{new pane_block{*blocks_[b]}};
   auto& block = *blocks_[b];
   auto& chunk = block.chunks[c];

@@ -88,15 +88,15 @@ public:
   template <class Each>
   void for_each_chunk(offset since, Each&& each) const {
     for (std::size_t b = 0; b < blocks_.size(); ++b)
-      for (std::size_t c = 0; c < pane_block::size; ++c)
+      for (std::size_t c = 0; blocks_[b] && c < pane_block::size; ++c)
         if (const auto& block = *blocks_[b]; block.newest[c] > since)
           each(static_cast<const pane_chunk&>(*block.chunks[c]), (b * pane_block::size + c) << bits_);
   }
 
 private:
   const accumulator_layout* layout_;
-  unsigned bits_; // a chunk has 64 panes, or 16 where copying a pane is dear
-  std::vector<counted<pane_block>> blocks_;
+  unsigned bits_;                           // a chunk has 64 panes, or 16 where copying a pane is dear
+  std::vector<counted<pane_block>> blocks_; // null: nobody has asked for its panes
   std::size_t panes_ = 0;
 };
 

@@ -44,7 +44,7 @@ struct pane_table::slice_panes {
 namespace {
 
 constexpr std::uint32_t none = 0xffff'ffff;
-constexpr std::uint64_t most_panes = 0xffff'fffe;
+constexpr std::uint64_t most_panes = 1u << 30; // that a checkpoint may speak of, in a slice of one partition
 
 } // namespace
 
