@@ -6,13 +6,39 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <map>
+#include <array>
 #include <optional>
 
 namespace tidemill {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
+
+/// Bytes at which something ends. `find_first_of` of the library asks for each byte of the text anew.
+class stops {
+public:
+  explicit constexpr stops(std::string_view bytes) {
+    for (auto c : bytes)
+      is_[static_cast<unsigned char>(c)] = true;
+  }
+  /// The first one in `text` from `at` on, or its end.
+  [[nodiscard]] std::size_t find(std::string_view text, std::size_t at) const noexcept {
+    while (at < text.size() && !is_[static_cast<unsigned char>(text[at])])
+      ++at;
+    return at;
+  }
+  /// The first byte that is none.
+  [[nodiscard]] std::size_t pass(std::string_view text, std::size_t at) const noexcept {
+    while (at < text.size() && is_[static_cast<unsigned char>(text[at])])
+      ++at;
+    return at;
+  }
+
+private:
+  std::array<bool, 256> is_{};
+};
+
+constexpr stops spaces{" \t\r\n"}, key_ends{"= \t\r\n\""}, quotes{"\"\\"};
 
 class regex_codec final : public text_fields {
 public:
@@ -48,14 +74,15 @@ class logfmt_codec final : public text_fields {
 public:
   logfmt_codec(const format_options& options, const schema& fields, std::vector<bool> needed)
       : text_fields(options, fields, std::move(needed)), buffers_(found_.size()) {
-    for (std::size_t i = 0; i < rows_.needed().size(); ++i)
-      places_.emplace(text_name(fields[rows_.needed()[i]]), i);
+    for (auto f : rows_.needed())
+      names_.push_back(text_name(fields[f]));
   }
 
 private:
   bool split(std::string_view line, error& why) override {
-    for (std::size_t at = 0; (at = line.find_first_not_of(" \t\r\n", at)) != npos;) {
-      const auto end = std::min(line.size(), line.find_first_of("= \t\r\n\"", at));
+    next_ = 0;
+    for (std::size_t at = 0; (at = spaces.pass(line, at)) < line.size();) {
+      const auto end = key_ends.find(line, at);
       const auto key = line.substr(at, end - at);
       if (key.empty() || (end < line.size() && line[end] == '"'))
         return fail(line, end, "a key", why);
@@ -65,19 +92,30 @@ private:
       if (at < line.size() && line[at] == '=') {
         ++at;
         quoted = at < line.size() && line[at] == '"';
-        const auto stop =
-            quoted ? closing(line, at + 1) : std::min(line.size(), line.find_first_of(" \t\r\n", at));
+        const auto stop = quoted ? closing(line, at + 1) : spaces.find(line, at);
         if (stop == npos)
           return fail(line, at, "a closing quote for this one", why);
         at += quoted ? 1 : 0;
         value.text = line.substr(at, stop - at);
         at = stop + (quoted ? 1 : 0);
       }
-      if (auto place = places_.find(key); place != places_.end() && !found_[place->second].there)
-        if (!take(place->second, value, quoted, line, at, why))
+      if (auto place = place_of(key); place < names_.size() && !found_[place].there)
+        if (!take(place, value, quoted, line, at, why))
           return false;
     }
     return true;
+  }
+
+  /// Of a needed field; if the key is none, how many there are. Pairs mostly come in the order of the fields.
+  std::size_t place_of(std::string_view key) {
+    for (std::size_t tried = 0; tried < names_.size(); ++tried) {
+      const auto i = next_ + tried < names_.size() ? next_ + tried : next_ + tried - names_.size();
+      if (names_[i] == key) {
+        next_ = i + 1 < names_.size() ? i + 1 : 0;
+        return i;
+      }
+    }
+    return names_.size();
   }
 
   bool take(std::size_t i, found value, bool quoted, std::string_view line, std::size_t at, error& why) {
@@ -94,8 +132,8 @@ private:
 
   /// The quote that closes a text which begins at `at`.
   static std::size_t closing(std::string_view line, std::size_t at) {
-    for (; at < line.size() && line[at] != '"'; ++at)
-      at += line[at] == '\\' ? 1 : 0;
+    for (at = quotes.find(line, at); at < line.size() && line[at] == '\\';)
+      at = quotes.find(line, std::min(line.size(), at + 2));
     return at < line.size() ? at : npos;
   }
 
@@ -105,7 +143,8 @@ private:
     return false;
   }
 
-  std::map<std::string, std::size_t, std::less<>> places_; // of needed fields
+  std::vector<std::string> names_; // of needed fields
+  std::size_t next_ = 0;           // the one that is likely to come
   std::vector<std::string> buffers_;
 };
 
