@@ -1,12 +1,12 @@
 #include "pipeline/latest_view.hpp"
 
+#include "pipeline/by_key.hpp"
 #include "pipeline/row_parts.hpp"
-
+#include "pipeline/take_panes.hpp"
 #include "pipeline/window/event_span.hpp"
 #include "pipeline/window/latest_cell.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 
 namespace tidemill {
 namespace {
@@ -25,26 +25,22 @@ std::int64_t latest_view::durable_through(partition_id p) const noexcept {
   return whole == 0 ? nothing_sealed : whole - 1;
 }
 
-void latest_view::replace(entries::iterator e, const latest_place& of, row_ptr row) {
-  if (what_.schema->retain > microseconds{0}) {
-    by_age_.erase({e->second.of.at, e->first});
-    by_age_.emplace(of.at, e->first);
-  }
-  e->second.of = of;
-  e->second.row = std::move(row);
+void latest_view::replace(entry& e, const latest_place& of, row_ptr row) {
+  if (what_.schema->retain > microseconds{0})
+    by_age_.put(e, by_age_.bucket_of(of.at));
+  e.of = of;
+  e.row = std::move(row);
 }
 
-bool latest_view::put_pane(const pane_image& pane, partition_id from) {
+bool latest_view::put_pane(const pane_image& pane, std::uint64_t hash, partition_id from) {
   byte_reader state{pane.state};
   auto loaded = accumulator::load(what_.layout, state);
   if (!loaded || !state.at_end())
     return false;
   latest_place of{span_in(loaded->data() + what_.layout->offset(*what_.span)).last, from, pane.slice};
-  auto e = entries_.find(pane.key);
-  if (of.at <= expired_ || (e != entries_.end() && of < e->second.of))
+  auto* known = entries_.find(pane.key, hash);
+  if (of.at <= expired_ || (known != nullptr && of < known->of))
     return true;
-  if (e == entries_.end())
-    e = entries_.try_emplace(std::string{pane.key}).first;
   auto cells = loaded->finish();
   auto deleted = what_.removes && cells.back() == value{true};
   if (what_.removes)
@@ -54,49 +50,50 @@ bool latest_view::put_pane(const pane_image& pane, partition_id from) {
     made = std::make_shared<row>();
     made->window_start = time_min;
     made->window_end = time_max;
-    made->key = e->first;
-    if (!take_cells(e->first, made->columns))
+    made->key = pane.key;
+    made->columns.reserve(what_.schema->columns.size());
+    if (!take_cells(made->key, made->columns))
       return false;
     made->columns.insert(made->columns.end(), std::make_move_iterator(cells.begin()),
                          std::make_move_iterator(cells.end()));
   }
+  auto& e = known != nullptr ? *known : entries_.add(pane.key, hash);
   replace(e, of, std::move(made));
-  if (!std::exchange(e->second.is_changed, true))
-    changed_.push_back(e);
-  if (!std::exchange(e->second.is_due, true))
-    due_.push_back(e);
+  if (!std::exchange(e.is_changed, true))
+    changed_.push_back(&e);
+  if (!std::exchange(e.is_due, true))
+    due_.push_back(&e);
   return true;
 }
 
 void latest_view::take(partition_id from, std::span<const std::string> pieces) {
-  for (const auto& piece : pieces)
-    if (!for_each_pane(piece, [&](const pane_image& pane) { return put_pane(pane, from); }))
-      throw std::logic_error{"a flush of partition " + std::to_string(to_index(from)) + " doesn't decode"};
+  take_panes(from, pieces, entries_, nothing_sealed,
+             [&](const pane_image& pane, std::uint64_t hash) { return put_pane(pane, hash, from); });
 }
 
 void latest_view::log_changes(view_tick& t) {
-  for (auto e : changed_) {
+  std::string cells;
+  for (auto* e : changed_) {
     if (t.log.empty() || t.log.back().size() >= record_bytes)
       t.log.emplace_back(1, 'U');
     byte_writer out{t.log.back()};
-    write(out, e->first, e->second);
-    e->second.is_changed = false;
+    write(out, *e, cells);
+    e->is_changed = false;
   }
   t.sync = !changed_.empty();
   changed_.clear();
 }
 
 void latest_view::show_due(view_tick& t) {
-  for (auto at : due_) {
-    auto& e = at->second;
-    e.is_due = false;
-    if (e.of.at <= expired_) // goes at once, with what is shown of it
+  for (auto* e : due_) {
+    e->is_due = false;
+    if (e->of.at <= expired_) // goes at once, with what is shown of it
       continue;
-    if (!e.row && e.shown)
-      t.remove.push_back(e.shown);
-    else if (e.row && (!e.shown || *e.shown != *e.row))
-      t.put.push_back(e.row);
-    e.shown = e.row;
+    if (!e->row && e->shown)
+      t.remove.push_back(e->shown);
+    else if (e->row && (!e->shown || *e->shown != *e->row))
+      t.put.push_back(e->row);
+    e->shown = e->row;
   }
   due_.clear();
 }
@@ -104,22 +101,33 @@ void latest_view::show_due(view_tick& t) {
 /// After a restart: what earlier incarnations have shown isn't known.
 void latest_view::show_all(view_tick& t) {
   t.whole = shown_ = true;
-  for (auto& [key, e] : entries_) {
-    e.is_due = false;
-    e.shown = e.of.at > expired_ ? e.row : nullptr;
-    if (e.shown)
-      t.put.push_back(e.shown);
+  for (auto* e : all()) {
+    e->is_due = false;
+    e->shown = e->of.at > expired_ ? e->row : nullptr;
+    if (e->shown)
+      t.put.push_back(e->shown);
   }
   due_.clear();
 }
 
 void latest_view::drop_expired(std::vector<row_ptr>& gone) {
-  for (; !by_age_.empty() && by_age_.begin()->first <= expired_; by_age_.erase(by_age_.begin())) {
-    auto e = entries_.find(by_age_.begin()->second);
-    if (e->second.shown)
-      gone.push_back(e->second.shown);
-    entries_.erase(e);
+  std::vector<entry*> old;
+  by_age_.take(
+      by_age_.bucket_of(expired_), [&](const entry& e) { return e.of.at <= expired_; }, old);
+  sort_by_key(
+      std::span{old}, [](const entry* e) { return e->of.at.time_since_epoch().count(); },
+      [](const entry* e) -> std::string_view { return e->key; });
+  for (const auto* e : old) {
+    if (e->shown)
+      gone.push_back(e->shown);
+    entries_.remove(*e);
   }
+}
+
+std::vector<latest_view::entry*> latest_view::all() const {
+  auto entries = entries_.all();
+  sort_by_key(std::span{entries});
+  return entries;
 }
 
 void latest_view::publish(event_time watermark, const std::vector<offset>& have, bool open, view_tick& t) {
@@ -154,24 +162,23 @@ std::vector<std::pair<event_time, std::vector<row_ptr>>> latest_view::sealed_aft
 }
 
 std::vector<row_ptr> latest_view::rows() const {
-  std::vector<row_ptr> all;
-  for (const auto& [key, e] : entries_)
-    if (const auto& r = shown_ ? e.shown : e.row) // what the log had was shown before
-      all.push_back(r);
-  return all;
+  std::vector<row_ptr> rows;
+  for (const auto* e : all())
+    if (const auto& r = shown_ ? e->shown : e->row) // what the log had was shown before
+      rows.push_back(r);
+  return rows;
 }
 
 event_time latest_view::trim(event_time) {
   return time_min;
 }
 
-void latest_view::write(byte_writer& out, const std::string& key, const entry& e) const {
-  out.text(key);
+void latest_view::write(byte_writer& out, const entry& e, std::string& cells) const {
+  out.text(e.key);
   out.svarint(e.of.at.time_since_epoch().count());
   out.varint(to_index(e.of.from));
   out.svarint(e.of.slice);
   out.u8(e.row ? 0 : 1);
-  std::string cells;
   if (e.row)
     write_row(out, what_.by.size(), *e.row, cells);
 }
@@ -194,18 +201,19 @@ bool latest_view::read_entries(byte_reader& in) {
       r->window_start = time_min;
       r->window_end = time_max;
     }
-    replace(entries_.try_emplace(std::string{key}).first, of, std::move(r));
+    replace(entries_.at(key), of, std::move(r));
   }
   return in.ok();
 }
 
 std::vector<std::string> latest_view::head() const {
   std::vector<std::string> records{log_.head_record(), std::string(1, 'K')};
-  for (const auto& [key, e] : entries_) {
+  std::string cells;
+  for (const auto* e : all()) {
     if (records.back().size() >= record_bytes)
       records.emplace_back(1, 'K');
     byte_writer out{records.back()};
-    write(out, key, e);
+    write(out, *e, cells);
   }
   records.push_back(view_log_frame::end_record());
   return records;

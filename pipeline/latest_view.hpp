@@ -1,16 +1,16 @@
 #pragma once
 
 #include "pipeline/aggregate.hpp"
+#include "pipeline/key_set.hpp"
 #include "pipeline/panes.hpp"
 #include "pipeline/plan.hpp"
+#include "pipeline/time_buckets.hpp"
 #include "pipeline/view_engine.hpp"
 #include "pipeline/view_log_frame.hpp"
 
 #include <compare>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,30 +57,33 @@ public:
 
 private:
   struct entry {
+    std::string key;
     latest_place of;
     row_ptr row;             ///< null: deleted
     row_ptr shown;           ///< what readers have
+    bucket_place age;        ///< in `by_age_`
     bool is_changed = false; ///< since the last record
     bool is_due = false;     ///< to be shown
   };
-  using entries = std::map<std::string, entry, std::less<>>;
 
-  void replace(entries::iterator e, const latest_place& of, row_ptr row);
-  [[nodiscard]] bool put_pane(const pane_image& pane, partition_id from);
+  void replace(entry& e, const latest_place& of, row_ptr row);
+  [[nodiscard]] bool put_pane(const pane_image& pane, std::uint64_t hash, partition_id from);
   void log_changes(view_tick& t);
   void show_due(view_tick& t);
   void show_all(view_tick& t);
   void drop_expired(std::vector<row_ptr>& gone);
-  void write(byte_writer& out, const std::string& key, const entry& e) const;
+  /// In the order of their keys.
+  [[nodiscard]] std::vector<entry*> all() const;
+  void write(byte_writer& out, const entry& e, std::string& cells) const;
   [[nodiscard]] bool read_entries(byte_reader& in);
 
   const view_plan& what_;
   view_log_frame log_;
-  entries entries_;
-  std::vector<entries::iterator> changed_, due_;
-  std::set<std::pair<event_time, std::string_view>> by_age_; ///< with `retain`: keys are those of `entries_`
-  event_time expired_ = time_min;                            ///< of this or earlier: gone
-  bool shown_ = false;                                       ///< readers have rows of this incarnation
+  key_set<entry> entries_;
+  std::vector<entry*> changed_, due_;
+  time_buckets<entry, &entry::age> by_age_; ///< with `retain`: by the time of what they are of
+  event_time expired_ = time_min;           ///< of this or earlier: gone
+  bool shown_ = false;                      ///< readers have rows of this incarnation
 };
 
 } // namespace tidemill

@@ -1,6 +1,7 @@
 // Rows of sessions, and what of them is in the view's log.
 #include "pipeline/session_view.hpp"
 
+#include "pipeline/by_key.hpp"
 #include "pipeline/row_parts.hpp"
 
 #include <algorithm>
@@ -22,26 +23,27 @@ row_ptr find_place(const std::vector<row_ptr>& rows, const row& r) {
 
 } // namespace
 
-std::vector<session_view::session> session_view::sessions(const session_key& k) const {
-  std::vector<session> all;
+void session_view::find_sessions(const session_key& k) {
+  auto& all = sessions_;
+  all.clear();
   if (!k.total.empty())
     all.push_back({span_of(k.total), true, 0, 0});
-  for (std::size_t from = 0, to = 0; from < k.unsealed.size(); from = to) {
+  const auto slices = k.unsealed.all();
+  for (std::size_t i = 0; i < slices.size(); ++i) {
     event_span of_slice;
-    for (; to < k.unsealed.size() && k.unsealed[to].slice == k.unsealed[from].slice; ++to)
-      of_slice.merge(span_of(k.unsealed[to].state));
-    if (!all.empty() && goes_on(all.back().span, of_slice)) {
+    slices[i].in->for_each(slices[i].cell, [&](const std::byte* state, const late_counts&) {
+      of_slice.merge(span_in(state + what_.layout->offset(*what_.span)));
+    });
+    if (!all.empty() && goes_on(all.back().span, of_slice))
       all.back().span.merge(of_slice);
-      all.back().to = to;
-    } else {
-      all.push_back({of_slice, false, from, to});
-    }
+    else
+      all.push_back({of_slice, false, i, i});
+    all.back().to = i + 1;
   }
-  return all;
 }
 
 row_ptr session_view::make_row(const session_key& k, const event_span& span, const accumulator& total,
-                               const late_counts& late, row_state state) const {
+                               const late_counts& late, row_state state) {
   auto r = std::make_shared<row>();
   r->window_start = endless_ ? time_min : span.first;
   r->window_end = endless_ ? time_max : end_of(span);
@@ -50,45 +52,50 @@ row_ptr session_view::make_row(const session_key& k, const event_span& span, con
   if (!endless_)
     for (const auto& [through, n] : late)
       r->revision += through >= done_with(span) ? n : 0;
+  take_by(k.key, what_.by.size(), slots_);
   r->columns.reserve(what_.schema->columns.size());
-  r->columns = k.by;
-  auto slots = k.by;
-  append_results(what_, total, endless_ ? microseconds{} : r->window_end - r->window_start, slots,
+  r->columns.assign(slots_.begin(), slots_.end());
+  append_results(what_, total, endless_ ? microseconds{} : r->window_end - r->window_start, slots_,
                  r->columns);
   return r;
 }
 
 /// As `fold_oldest` and `join` would: the same bits as the final row, if nothing more comes.
-row_ptr session_view::make_row(const session_key& k, const session& s, row_state state) const {
-  accumulator total;
+row_ptr session_view::make_row(const session_key& k, const session& s, row_state state) {
+  if (total_.empty()) {
+    total_ = accumulator{what_.layout};
+    slice_ = accumulator{what_.layout};
+  }
+  total_.reset();
   late_counts late;
   if (s.sealed_too) {
-    total = k.total.clone();
+    total_.merge(k.total);
     late = k.late;
   }
-  for (auto p = s.from; p < s.to;) {
-    accumulator of_slice{what_.layout};
-    auto slice = k.unsealed[p].slice;
-    for (; p < s.to && k.unsealed[p].slice == slice; ++p) {
-      of_slice.merge(k.unsealed[p].state);
-      for (const auto& [beyond, n] : k.unsealed[p].late)
-        add_late(late, slice + beyond, n);
-    }
-    if (total.empty())
-      total = std::move(of_slice);
-    else
-      total.merge(of_slice);
+  const auto slices = k.unsealed.all();
+  for (auto i = s.from; i < s.to; ++i) {
+    const auto first = i == s.from && !s.sealed_too;
+    auto& of_slice = first ? total_ : slice_;
+    if (!first)
+      slice_.reset();
+    slices[i].in->for_each(slices[i].cell, [&](const std::byte* pane, const late_counts& of_pane) {
+      of_slice.merge(pane);
+      for (const auto& [beyond, n] : of_pane)
+        add_late(late, slices[i].slice + beyond, n);
+    });
+    if (!first)
+      total_.merge(slice_);
   }
-  return make_row(k, s.span, total, late, state);
+  return make_row(k, s.span, total_, late, state);
 }
 
 void session_view::compose(session_key& k, event_time watermark, view_tick& t) {
   std::vector<row_ptr> fresh;
   auto closes = time_max;
-  auto all = sessions(k);
+  find_sessions(k);
+  std::span<const session> all{sessions_};
   if (endless_ && all.size() > 1)
-    all.erase(all.begin(),
-              all.end() - 1); // those before have been left for too long
+    all = all.last(1); // those before have been left for too long
   for (const auto& s : all) {
     auto is_open = endless_ || end_of(s.span) > watermark;
     if (is_open && !endless_)
@@ -111,26 +118,30 @@ void session_view::compose(session_key& k, event_time watermark, view_tick& t) {
 
 void session_view::compose_due(event_time watermark, bool open, view_tick& t) {
   std::vector<session_key*> now;
-  while (!closing_.empty() && closing_.begin()->first <= watermark) {
-    now.push_back(closing_.begin()->second);
-    note_closing(*now.back(), time_max);
+  closing_.take(
+      closing_.bucket_of(watermark), [&](const session_key& k) { return k.closes <= watermark; }, now);
+  for (auto* k : now) {
+    k->closes = time_max;
+    k->due = false; // it is looked at now
   }
   // Open rows are shown at their times only, if at all; final ones at once.
-  auto at_once = open || !what_.emit_every;
+  const auto at_once = open || !what_.emit_every;
   std::vector<session_key*> later;
   for (auto* k : std::exchange(due_, {}))
-    if (at_once || !k->finished.empty())
+    if (!k->due)
+      continue;
+    else if (at_once || !k->finished.empty())
       now.push_back(k);
     else
       later.push_back(k);
-  std::ranges::sort(now, {}, [](const session_key* k) -> const std::string& { return k->key; });
-  now.erase(std::unique(now.begin(), now.end()), now.end());
-  for (auto* k : now) {
-    compose(*k, watermark, t);
-    k->due = false;
-  }
-  std::erase_if(later, [](const session_key* k) { return !k->due; });
   due_ = std::move(later);
+  const auto put = t.put.size(), removed = t.remove.size();
+  for (auto* k : now) {
+    k->due = false;
+    compose(*k, watermark, t);
+  }
+  sort_by_key(std::span{t.put}.subspan(put));
+  sort_by_key(std::span{t.remove}.subspan(removed));
   for (auto* k : now)
     forget_unused(*k);
 }
@@ -143,8 +154,10 @@ std::vector<row_ptr> session_view::rows() const {
   std::vector<row_ptr> all;
   for (const auto& [end, rows] : rows_)
     all.insert(all.end(), rows.begin(), rows.end());
-  for (const auto& [bytes, k] : keys_)
-    all.insert(all.end(), k.shown.begin(), k.shown.end());
+  auto keys = keys_.all();
+  sort_by_key(std::span{keys});
+  for (const auto* k : keys)
+    all.insert(all.end(), k->shown.begin(), k->shown.end());
   return all;
 }
 
@@ -184,7 +197,7 @@ std::vector<std::string> session_view::head() const {
     write_rows(out, some);
     rest = rest.subspan(some.size());
   }
-  for (const auto& [last, k] : unfinished_) {
+  for (const auto* k : by_age(unfinished_.all())) {
     byte_writer out{records.emplace_back(1, 'K')};
     out.text(k->key);
     save(k->late, out);
@@ -209,13 +222,13 @@ status session_view::recover(std::string_view record) {
 }
 
 bool session_view::recover_key(byte_reader& in) {
-  auto& k = key(in.text());
+  auto& k = keys_.at(in.text());
   auto sound = load(k.late, in);
   auto total = accumulator::load(what_.layout, in);
   if (!sound || !total || !in.ok() || !k.total.empty())
     return false;
   k.total = std::move(*total);
-  unfinished_.emplace(span_of(k.total).last, &k);
+  unfinished_.put(k, done_with(span_of(k.total)));
   return true;
 }
 
@@ -233,7 +246,7 @@ bool session_view::recover_sealed(byte_reader& in) {
     auto state = accumulator::load(what_.layout, bits);
     if (!in.ok() || !state || !bits.at_end())
       return false;
-    join(key(bytes), s, std::move(*state), late, again);
+    join(keys_.at(bytes), s, std::move(*state), late, again);
   }
   finish_through(s, again);
   sealed_through_ = log_.through = s;

@@ -1,10 +1,10 @@
 #include "pipeline/session_view.hpp"
 
+#include "pipeline/by_key.hpp"
 #include "pipeline/row_parts.hpp"
+#include "pipeline/take_panes.hpp"
 
 #include <algorithm>
-#include <stdexcept>
-#include <tuple>
 #include <utility>
 
 namespace tidemill {
@@ -17,7 +17,8 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) noexcept {
 } // namespace
 
 session_view::session_view(const view_plan& what, std::size_t partitions)
-    : what_(what), window_(what.window), endless_(what.schema->endless()), log_(what, partitions) {}
+    : what_(what), window_(what.window), endless_(what.schema->endless()), log_(what, partitions),
+      unsealed_(*what.layout) {}
 
 session_view::~session_view() = default;
 
@@ -46,45 +47,15 @@ std::int64_t session_view::done_with(const event_span& known) const noexcept {
   return window_.slice_of(end_of(known));
 }
 
-session_key& session_view::key(std::string_view bytes) {
-  auto known = keys_.find(bytes);
-  if (known != keys_.end())
-    return known->second;
-  auto& k = keys_[std::string{bytes}];
-  k.key = bytes;
-  take_by(bytes, what_.by.size(), k.by);
-  return k;
-}
-
-bool session_view::put_pane(const pane_image& pane, partition_id from) {
-  auto& k = key(pane.key);
-  byte_reader state{pane.state};
-  auto loaded = accumulator::load(what_.layout, state);
-  if (!loaded || !state.at_end())
-    return false;
-  auto place =
-      std::ranges::lower_bound(k.unsealed, std::pair{pane.slice, from}, {}, [](const session_pane& p) {
-        return std::pair{p.slice, p.from};
-      });
-  auto of_slice = [&](auto at) { return at != k.unsealed.end() && at->slice == pane.slice; };
-  if (!of_slice(place) && !(place != k.unsealed.begin() && of_slice(std::prev(place))))
-    unsealed_[pane.slice].push_back(&k);
-  if (!of_slice(place) || place->from != from)
-    place = k.unsealed.insert(place, session_pane{pane.slice, from, {}, {}});
-  place->state = std::move(*loaded);
-  place->late = pane.late;
+bool session_view::put_pane(const pane_image& pane, std::uint64_t hash, partition_id from) {
+  auto& k = keys_.at(pane.key, hash);
   make_due(k);
-  return true;
+  return unsealed_.replace(k, pane, from);
 }
 
 void session_view::take(partition_id from, std::span<const std::string> pieces) {
-  for (const auto& piece : pieces) {
-    auto sound = for_each_pane(piece, [&](const pane_image& pane) {
-      return pane.slice <= sealed_through_ || put_pane(pane, from); // else a replay: it is final already
-    });
-    if (!sound)
-      throw std::logic_error{"a flush of partition " + std::to_string(to_index(from)) + " doesn't decode"};
-  }
+  take_panes(from, pieces, keys_, sealed_through_,
+             [&](const pane_image& pane, std::uint64_t hash) { return put_pane(pane, hash, from); });
 }
 
 void session_view::make_due(session_key& k) {
@@ -93,13 +64,11 @@ void session_view::make_due(session_key& k) {
 }
 
 void session_view::note_closing(session_key& k, event_time at) {
-  if (k.closes == at)
-    return;
-  if (k.closes != time_max)
-    closing_.erase({k.closes, &k});
   k.closes = at;
-  if (at != time_max)
-    closing_.emplace(at, &k);
+  if (at == time_max)
+    closing_.remove(k);
+  else
+    closing_.put(k, closing_.bucket_of(at));
 }
 
 /// Nothing is left of a key that isn't due.
@@ -107,17 +76,15 @@ void session_view::forget_unused(session_key& k) {
   if (!k.unsealed.empty() || !k.total.empty() || !k.shown.empty() || k.due)
     return;
   note_closing(k, time_max);
-  keys_.erase(keys_.find(k.key));
+  keys_.remove(k);
 }
 
 std::optional<std::int64_t> session_view::next_to_seal() const {
   std::optional<std::int64_t> next;
   if (!unsealed_.empty())
-    next = unsealed_.begin()->first;
-  if (!unfinished_.empty()) {
-    auto done = done_with(span_of(unfinished_.begin()->second->total));
-    next = next ? std::min(*next, done) : done;
-  }
+    next = unsealed_.first();
+  if (!unfinished_.empty())
+    next = next ? std::min(*next, unfinished_.first()) : unfinished_.first();
   return next;
 }
 
@@ -125,7 +92,7 @@ void session_view::seal(event_time watermark, view_tick& t) {
   if (watermark == time_min)
     return;
   if (!unsealed_.empty())
-    newest_ = std::max(newest_, unsealed_.rbegin()->first);
+    newest_ = std::max(newest_, unsealed_.last());
   // The end of the input is no time that anything could be older than.
   auto target =
       endless_ && watermark == time_max ? newest_ : window_.last_ended(watermark - window_.lateness);
@@ -143,12 +110,7 @@ void session_view::seal_slice(std::int64_t s, view_tick& t) {
   t.log.emplace_back(1, 'S');
   byte_writer out{t.log.back()};
   out.svarint(s);
-  std::vector<session_key*> keys;
-  if (auto in = unsealed_.find(s); in != unsealed_.end()) {
-    keys = std::move(in->second);
-    unsealed_.erase(in);
-  }
-  std::ranges::sort(keys, {}, [](const session_key* k) -> const std::string& { return k->key; });
+  const auto keys = unsealed_.keys_in(s);
   out.varint(keys.size());
   std::vector<row_ptr> done;
   std::string bits;
@@ -163,10 +125,11 @@ void session_view::seal_slice(std::int64_t s, view_tick& t) {
     out.text(bits);
     join(*k, s, std::move(state), late, done);
   }
+  unsealed_.drop(s, keys);
   finish_through(s, done);
-  std::ranges::sort(done, [](const row_ptr& a, const row_ptr& b) {
-    return std::tie(a->window_end, a->key) < std::tie(b->window_end, b->key);
-  });
+  sort_by_key(
+      std::span{done}, [](const row_ptr& r) { return r->window_end.time_since_epoch().count(); },
+      [](const row_ptr& r) -> std::string_view { return r->key; });
   write_rows(out, done);
   t.sync = true;
   sealed_through_ = log_.through = s;
@@ -179,25 +142,21 @@ void session_view::seal_slice(std::int64_t s, view_tick& t) {
   t.put.insert(t.put.end(), done.begin(), done.end());
 }
 
-accumulator session_view::fold_oldest(session_key& k, late_counts& late) {
+accumulator session_view::fold_oldest(const session_key& k, late_counts& late) const {
   accumulator total{what_.layout};
-  auto slice = k.unsealed.front().slice;
-  auto p = k.unsealed.begin();
-  for (; p != k.unsealed.end() && p->slice == slice; ++p) {
-    total.merge(p->state);
-    for (const auto& [beyond, n] : p->late)
+  const auto& place = k.unsealed.front();
+  place.in->for_each(place.cell, [&](const std::byte* state, const late_counts& of_pane) {
+    total.merge(state);
+    for (const auto& [beyond, n] : of_pane)
       add_late(late, beyond, n);
-  }
-  k.unsealed.erase(k.unsealed.begin(), p);
+  });
   return total;
 }
 
 void session_view::join(session_key& k, std::int64_t slice, accumulator state, const late_counts& late,
                         std::vector<row_ptr>& done) {
   if (!k.total.empty()) {
-    auto known = span_of(k.total);
-    unfinished_.erase({known.last, &k});
-    if (goes_on(known, span_of(state)))
+    if (goes_on(span_of(k.total), span_of(state)))
       k.total.merge(state);
     else
       finish(k, done);
@@ -205,11 +164,11 @@ void session_view::join(session_key& k, std::int64_t slice, accumulator state, c
   if (k.total.empty())
     k.total = std::move(state);
   const auto& now = span_of(k.total);
-  unfinished_.emplace(now.last, &k);
+  unfinished_.put(k, done_with(now));
   for (const auto& [beyond, n] : late)
     add_late(k.late, slice + beyond, n);
   // An end only moves on: what was not too late for it never will be.
-  std::erase_if(k.late, [&](const auto& l) { return l.first < done_with(now); });
+  std::erase_if(k.late, [&](const auto& l) { return l.first < k.ending.bucket; });
   make_due(k);
 }
 
@@ -223,31 +182,46 @@ void session_view::finish(session_key& k, std::vector<row_ptr>& done) {
 }
 
 void session_view::let_go(session_key& k) {
+  unfinished_.remove(k);
   k.total = {};
   k.late.clear();
   make_due(k);
 }
 
 void session_view::finish_through(std::int64_t slice, std::vector<row_ptr>& done) {
-  while (!unfinished_.empty()) {
-    auto& k = *unfinished_.begin()->second;
-    if (done_with(span_of(k.total)) > slice)
-      break;
-    unfinished_.erase(unfinished_.begin());
-    finish(k, done);
-  }
-  while (what_.max_keys > 0 && unfinished_.size() > what_.max_keys) {
-    auto& k = *unfinished_.begin()->second;
-    unfinished_.erase(unfinished_.begin());
-    let_go(k);
+  std::vector<session_key*> over;
+  unfinished_.take(
+      slice, [](const session_key&) { return true; }, over);
+  for (auto* k : over)
+    finish(*k, done);
+  if (what_.max_keys > 0)
+    forget_oldest();
+}
+
+std::vector<session_key*> session_view::by_age(std::vector<session_key*> keys) const {
+  sort_by_key(
+      std::span{keys},
+      [&](const session_key* k) { return span_of(k->total).last.time_since_epoch().count(); },
+      [](const session_key* k) -> std::string_view { return k->key; });
+  return keys;
+}
+
+void session_view::forget_oldest() {
+  while (unfinished_.size() > what_.max_keys) {
+    // The sooner a session is done with, the older is its last event.
+    const auto in = unfinished_.in_first();
+    auto oldest = by_age({in.begin(), in.end()});
+    oldest.resize(std::min(oldest.size(), unfinished_.size() - what_.max_keys));
+    for (auto* k : oldest)
+      let_go(*k);
   }
 }
 
 void session_view::publish(event_time watermark, const std::vector<offset>& have, bool open, view_tick& t) {
   seal(watermark, t);
   if (!shown_)
-    for (auto& [bytes, k] : keys_)
-      make_due(k);
+    for (auto* k : keys_.all())
+      make_due(*k);
   compose_due(watermark, open || !shown_, t);
   if (!std::exchange(shown_, true)) {
     // What earlier incarnations have shown isn't known: a row may be of a session that goes on now.

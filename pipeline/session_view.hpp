@@ -1,9 +1,12 @@
 #pragma once
 
 #include "pipeline/aggregate.hpp"
+#include "pipeline/key_set.hpp"
 #include "pipeline/late_counts.hpp"
-#include "pipeline/panes.hpp"
 #include "pipeline/plan.hpp"
+#include "pipeline/slice_list.hpp"
+#include "pipeline/time_buckets.hpp"
+#include "pipeline/unsealed_slices.hpp"
 #include "pipeline/view_engine.hpp"
 #include "pipeline/view_log_frame.hpp"
 #include "pipeline/window/event_span.hpp"
@@ -12,32 +15,24 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace tidemill {
 
-/// What one partition knows of a key in a slice that isn't sealed.
-struct session_pane {
-  std::int64_t slice = 0;
-  partition_id from{};
-  accumulator state;
-  late_counts late; ///< by slices beyond this one
-};
-
 /// What a view of sessions knows of one key.
 struct session_key {
   std::string key;
-  std::vector<value> by;              ///< decoded
-  std::vector<session_pane> unsealed; ///< by slice, then partition
-  accumulator total;                  ///< the session whose slices are sealed and that may go on; empty: none
-  late_counts late;                   ///< of it, by the slice that the watermark had ended
-  std::vector<row_ptr> shown;         ///< rows that readers know and that aren't final
-  std::vector<row_ptr> finished;      ///< final since the last tick
-  event_time closes = time_max;       ///< when the next of its open windows ends, as noted in `closing_`
-  bool due = false;                   ///< among those to compose
+  slice_list<pane_place> unsealed;
+  accumulator total;             ///< the session whose slices are sealed and that may go on; empty: none
+  late_counts late;              ///< of it, by the slice that the watermark had ended
+  std::vector<row_ptr> shown;    ///< rows that readers know and that aren't final
+  std::vector<row_ptr> finished; ///< final since the last tick
+  event_time closes = time_max;  ///< when the next of its open windows ends
+  bucket_place ending;           ///< in `unfinished_`
+  bucket_place closing;          ///< in `closing_`, unless it never closes
+  bool due = false;              ///< among those to compose
 };
 
 /// Sessions of keys: runs of slices whose events are at most a gap apart; and global views, whose sessions
@@ -73,16 +68,8 @@ public:
   [[nodiscard]] bool nothing_unsealed() const noexcept override;
 
 private:
-  /// The oldest last event first.
-  struct age_order {
-    bool operator()(const std::pair<event_time, session_key*>& a,
-                    const std::pair<event_time, session_key*>& b) const noexcept {
-      return a.first != b.first ? a.first < b.first : a.second->key < b.second->key;
-    }
-  };
-  using keys_by_time = std::set<std::pair<event_time, session_key*>, age_order>;
-  /// A session as far as it is known: what is sealed of it, if `sealed_too`, then panes [from, to) of its
-  /// key.
+  /// A session as far as it is known: what is sealed of it, if `sealed_too`, then slices [from, to) of those
+  /// of its key.
   struct session {
     event_span span;
     bool sealed_too = false;
@@ -96,16 +83,15 @@ private:
   /// The slice with which it is final.
   [[nodiscard]] std::int64_t done_with(const event_span& known) const noexcept;
 
-  session_key& key(std::string_view bytes);
-  [[nodiscard]] bool put_pane(const pane_image& pane, partition_id from);
+  [[nodiscard]] bool put_pane(const pane_image& pane, std::uint64_t hash, partition_id from);
   void make_due(session_key& k);
   void forget_unused(session_key& k);
 
   void seal(event_time watermark, view_tick& t);
   void seal_slice(std::int64_t s, view_tick& t);
   [[nodiscard]] std::optional<std::int64_t> next_to_seal() const;
-  /// The panes of a key in its oldest slice as one; they are gone then.
-  [[nodiscard]] accumulator fold_oldest(session_key& k, late_counts& late);
+  /// The panes of a key in its oldest slice as one.
+  [[nodiscard]] accumulator fold_oldest(const session_key& k, late_counts& late) const;
   /// A sealed slice goes into its key's session, or begins one. Rows that this makes final go to `done`.
   void join(session_key& k, std::int64_t slice, accumulator state, const late_counts& late,
             std::vector<row_ptr>& done);
@@ -113,11 +99,16 @@ private:
   /// Everything of the slice has joined: finishes sessions that nothing can join any more.
   void finish_through(std::int64_t slice, std::vector<row_ptr>& done);
   void let_go(session_key& k);
+  /// Of global views: keys above `max_keys`, the oldest last events first.
+  void forget_oldest();
+  /// The keys of `unfinished_`, those of the oldest last events first.
+  [[nodiscard]] std::vector<session_key*> by_age(std::vector<session_key*> keys) const;
 
-  [[nodiscard]] std::vector<session> sessions(const session_key& k) const;
-  [[nodiscard]] row_ptr make_row(const session_key& k, const session& s, row_state state) const;
+  /// Into `sessions_`.
+  void find_sessions(const session_key& k);
+  [[nodiscard]] row_ptr make_row(const session_key& k, const session& s, row_state state);
   [[nodiscard]] row_ptr make_row(const session_key& k, const event_span& span, const accumulator& total,
-                                 const late_counts& late, row_state state) const;
+                                 const late_counts& late, row_state state);
   void compose(session_key& k, event_time watermark, view_tick& t);
   void compose_due(event_time watermark, bool open, view_tick& t);
   void note_closing(session_key& k, event_time at);
@@ -133,13 +124,16 @@ private:
   view_log_frame log_;
   std::int64_t sealed_through_ = nothing_sealed;
   std::int64_t newest_ = nothing_sealed; ///< the newest slice that has had events
-  std::map<std::string, session_key, std::less<>> keys_;
-  std::map<std::int64_t, std::vector<session_key*>> unsealed_; ///< keys with panes, by slice
-  keys_by_time unfinished_;                                    ///< with a `total`, by its last event
-  keys_by_time closing_;                                       ///< with an open window, by `closes`
+  key_set<session_key> keys_;
+  unsealed_slices<session_key> unsealed_;
+  time_buckets<session_key, &session_key::ending> unfinished_; ///< with a `total`, by `done_with`
+  time_buckets<session_key, &session_key::closing> closing_;   ///< with an open window, by when it closes
   std::vector<session_key*> due_;                              ///< to be composed
   std::map<event_time, std::vector<row_ptr>> rows_;            ///< final and retained, by end
   bool shown_ = false;                                         ///< readers have rows of this incarnation
+  std::vector<session> sessions_;                              ///< scratch, as the next two lines
+  accumulator total_, slice_;
+  std::vector<value> slots_;
 };
 
 } // namespace tidemill

@@ -1,17 +1,13 @@
 #include "pipeline/sliced_view.hpp"
 
+#include "pipeline/take_panes.hpp"
+
 #include <algorithm>
 #include <map>
 #include <set>
-#include <stdexcept>
 #include <utility>
 
 namespace tidemill {
-namespace {
-
-constexpr std::size_t panes_at_once = 32;
-
-} // namespace
 
 sliced_view::sliced_view(const view_plan& what, std::size_t partitions, std::uint64_t alert_epoch)
     : what_(what), state_(what, partitions), rules_(what, alert_epoch) {}
@@ -31,25 +27,14 @@ std::vector<std::string> sliced_view::head() const {
   return records;
 }
 
-void sliced_view::take(partition_id p, std::span<const std::string> pieces) {
-  std::vector<pane_image> some;
-  std::vector<key_state*> keys;
-  auto merge = [&] {
-    auto sound = state_.replace(some, p, keys);
-    for (std::size_t i = 0; i < keys.size(); ++i)
-      note_dirty(*keys[i], some[i].slice);
-    some.clear();
-    return sound;
-  };
-  for (const auto& piece : pieces) {
-    auto sound = for_each_pane(piece, [&](const pane_image& pane) {
-      if (pane.slice > state_.sealed_through) // else a replay: what it says is final already
-        some.push_back(pane);
-      return some.size() < panes_at_once || merge();
-    });
-    if (!sound || !merge())
-      throw std::logic_error{"a flush of partition " + std::to_string(to_index(p)) + " doesn't decode"};
-  }
+void sliced_view::take(partition_id from, std::span<const std::string> pieces) {
+  take_panes(from, pieces, state_.keys(), state_.sealed_through,
+             [&](const pane_image& pane, std::uint64_t hash) {
+               auto* k = state_.replace(pane, hash, from);
+               if (k != nullptr)
+                 note_dirty(*k, pane.slice);
+               return k != nullptr;
+             });
 }
 
 void sliced_view::note_dirty(key_state& key, std::int64_t slice) {
@@ -96,7 +81,7 @@ void sliced_view::close(view_tick& t) {
   std::map<key_state*, std::set<std::int64_t>, key_order> affected;
   if (through > state_.sealed_through) {
     if (through > from && from != nothing_sealed)
-      for (auto* key : state_.keys())
+      for (auto* key : state_.keys().all())
         for (auto e = w.next_window_end(from + 1); e <= through; e += w.step)
           if (state_.has_row(*key, e))
             affected[key].insert(e);

@@ -11,8 +11,8 @@ unsealed_panes::~unsealed_panes() {
     layout_.destroy(const_cast<std::byte*>(at(p)));
 }
 
-std::uint32_t unsealed_panes::add(key_state& of) {
-  cells_.push_back({&of, none, none});
+std::uint32_t unsealed_panes::add() {
+  cells_.emplace_back();
   return static_cast<std::uint32_t>(cells_.size() - 1);
 }
 

@@ -12,8 +12,6 @@
 
 namespace tidemill {
 
-struct key_state;
-
 /// The panes of one slice that a view has not sealed yet: a cell per key, in it a pane per partition.
 ///
 /// They lie in a few vectors in the order of their arrival, which is slice by slice: merging a flush walks
@@ -27,9 +25,8 @@ public:
   unsealed_panes& operator=(const unsealed_panes&) = delete;
 
   /// The number of a new cell without panes: 0, 1, …
-  std::uint32_t add(key_state& of);
+  std::uint32_t add();
   [[nodiscard]] std::size_t size() const noexcept { return cells_.size(); }
-  [[nodiscard]] key_state& key(std::uint32_t cell) const { return *cells_[cell].key; }
 
   /// Replaces the pane of a partition. False: the bytes are damaged, and nothing may be asked any more.
   [[nodiscard]] bool replace(std::uint32_t cell, partition_id from, std::string_view state, late_counts late);
@@ -50,7 +47,6 @@ private:
     std::uint32_t next = none; // of the same cell, of a greater partition
   };
   struct chain {
-    key_state* key = nullptr;
     std::uint32_t first = none, last = none;
   };
   [[nodiscard]] const std::byte* at(std::uint32_t p) const noexcept {

@@ -35,14 +35,14 @@ std::vector<std::string> view_state::head() const {
     for (const auto& r : rows)
       write_row(out, what_.by.size(), *r, cells_);
   }
-  keys_.for_each([&](const key_state& k) {
-    if (!k.history)
-      return;
-    const auto& h = *k.history;
+  for (const auto* k : keys_.all()) {
+    if (!k->history)
+      continue;
+    const auto& h = *k->history;
     if (h.sealed.empty() && !h.had && h.models.empty())
-      return;
+      continue;
     auto out = begin(key_kind);
-    out.text(k.key);
+    out.text(k->key);
     out.u8(h.had ? 1 : 0);
     out.varint(h.sealed.slices().size());
     for (const auto& [s, a] : h.sealed.slices()) {
@@ -55,7 +55,7 @@ std::vector<std::string> view_state::head() const {
       out.text(state);
     }
     h.models.save(out);
-  });
+  }
   records.push_back(view_log_frame::end_record());
   return records;
 }
@@ -107,7 +107,7 @@ bool view_state::recover_sealed(byte_reader& in) {
   sealed_through = frame.through = s;
   for (auto n = in.varint(); n > 0; --n) {
     auto bytes = in.text();
-    if (!in.ok() || !recover_slice(key(bytes), s, in))
+    if (!in.ok() || !recover_slice(keys_.at(bytes), s, in))
       return false;
   }
   std::vector<row_ptr> rows;
@@ -116,7 +116,7 @@ bool view_state::recover_sealed(byte_reader& in) {
     if (!r)
       return false;
     if (sliding() || !what_.scores.empty()) { // else nothing of the key outlives its window
-      auto& k = key(r->key);
+      auto& k = keys_.at(r->key);
       if (!what_.scores.empty()) { // scoring again brings the models where they were
         auto learned = *r;
         learned.columns.resize(learned.columns.size() - what_.scores.size());
@@ -132,7 +132,7 @@ bool view_state::recover_sealed(byte_reader& in) {
 }
 
 bool view_state::recover_key(byte_reader& in) {
-  auto& k = key(in.text());
+  auto& k = keys_.at(in.text());
   auto& h = history(k);
   h.had = in.u8() != 0;
   for (auto n = in.varint(); n > 0; --n) {

@@ -7,12 +7,7 @@
 
 namespace tidemill {
 view_state::view_state(const view_plan& what, std::size_t partitions)
-    : frame(what, partitions), what_(what) {}
-
-key_state& view_state::key(std::string_view bytes, std::uint64_t hash) {
-  auto* known = keys_.find(bytes, hash);
-  return known != nullptr ? *known : keys_.add(bytes, hash);
-}
+    : frame(what, partitions), what_(what), unsealed_(*what.layout) {}
 
 key_history& view_state::history(key_state& k) const {
   if (!k.history)
@@ -21,49 +16,15 @@ key_history& view_state::history(key_state& k) const {
   return *k.history;
 }
 
-unsealed_panes& view_state::unsealed_at(std::int64_t s) {
-  if (unsealed_last_.second != nullptr && unsealed_last_.first == s)
-    return *unsealed_last_.second;
-  auto& panes = unsealed_[s];
-  if (!panes)
-    panes = std::make_unique<unsealed_panes>(*what_.layout);
-  unsealed_last_ = {s, panes.get()};
-  return *panes;
-}
-
-bool view_state::replace(std::span<const pane_image> panes, partition_id from,
-                         std::vector<key_state*>& keys) {
-  // Keys lie all over the memory: what is needed of the next ones comes while others are looked at.
-  std::vector<std::uint64_t> hashes;
-  hashes.reserve(panes.size());
-  for (const auto& pane : panes) {
-    hashes.push_back(key_set::hash_of(pane.key));
-    keys_.fetch_slot(hashes.back());
-  }
-  for (auto hash : hashes)
-    keys_.fetch_state(hash);
-  keys.clear();
-  for (std::size_t i = 0; i < panes.size(); ++i) {
-    keys.push_back(&key(panes[i].key, hashes[i]));
-    if (!replace(*keys.back(), panes[i], from))
-      return false;
-  }
-  return true;
-}
-
-bool view_state::replace(key_state& k, const pane_image& pane, partition_id from) {
-  const auto* place = k.unsealed.find(pane.slice);
-  if (place == nullptr) {
-    auto& in = unsealed_at(pane.slice);
-    place = &k.unsealed.add({pane.slice, &in, in.add(k)});
-  }
-  return place->in->replace(place->cell, from, pane.state, pane.late);
+key_state* view_state::replace(const pane_image& pane, std::uint64_t hash, partition_id from) {
+  auto& k = keys_.at(pane.key, hash);
+  return unsealed_.replace(k, pane, from) ? &k : nullptr;
 }
 
 std::optional<std::int64_t> view_state::next_to_seal() const {
   std::optional<std::int64_t> next;
   if (!unsealed_.empty())
-    next = unsealed_.begin()->first;
+    next = unsealed_.first();
   if (!live_.empty()) {
     auto e = what_.window.next_window_end(sealed_through + 1);
     next = next ? std::min(*next, e) : e;
@@ -88,13 +49,6 @@ bool view_state::has_row(const key_state& k, std::int64_t e) const {
     return false;
   auto before = e - what_.window.step;
   return before <= sealed_through ? k.had() : has_events(k, before);
-}
-
-std::vector<key_state*> view_state::keys() const {
-  std::vector<key_state*> all;
-  all.reserve(keys_.size());
-  keys_.for_each([&](key_state& k) { all.push_back(&k); });
-  return all;
 }
 
 std::shared_ptr<row> view_state::make_row(const key_state& k, std::int64_t e, row_state state,
@@ -212,23 +166,6 @@ void view_state::fold_cell(key_state& k, std::int64_t s, byte_writer& log) {
   live_.insert(&k);
 }
 
-/// The keys with panes in a slice, in their order.
-std::vector<key_state*> view_state::keys_in(std::int64_t s) const {
-  std::vector<key_state*> all;
-  auto in = unsealed_.find(s);
-  for (std::uint32_t cell = 0; in != unsealed_.end() && cell < in->second->size(); ++cell)
-    all.push_back(&in->second->key(cell));
-  std::ranges::sort(all, key_order{});
-  return all;
-}
-
-void view_state::drop_unsealed(std::int64_t s, const std::vector<key_state*>& in_slice) {
-  for (auto* k : in_slice)
-    k->unsealed.pop_front();
-  unsealed_.erase(s);
-  unsealed_last_ = {};
-}
-
 template <class Keys>
 void view_state::seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows,
                              std::vector<key_state*>& of) {
@@ -261,13 +198,13 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   sealed_slice out;
   byte_writer log{out.log};
   begin_sealed(log, s);
-  auto in_slice = keys_in(s);
+  const auto in_slice = unsealed_.keys_in(s);
   log.varint(sliding() ? in_slice.size() : 0);
   if (sliding())
     for (auto* k : in_slice)
       fold_cell(*k, s, log);
   if (sliding())
-    drop_unsealed(s, in_slice);
+    unsealed_.drop(s, in_slice);
   std::vector<key_state*> of_rows;
   if (what_.window.window_ends(s) && sliding())
     seal_window(s, live_, out.rows, of_rows);
@@ -277,7 +214,7 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   for (const auto& r : out.rows)
     write_row(log, what_.by.size(), *r, cells_);
   if (!sliding())
-    drop_unsealed(s, in_slice);
+    unsealed_.drop(s, in_slice);
   for (auto* k : in_slice)
     look_at(*k);
   sealed_through = frame.through = s;
@@ -300,10 +237,9 @@ std::vector<row_ptr> view_state::published_rows() const {
   std::vector<row_ptr> all;
   for (const auto& [e, rows] : rows_)
     all.insert(all.end(), rows.begin(), rows.end());
-  keys_.for_each([&](const key_state& k) {
-    for (const auto& shown : k.published.all())
+  for (const auto* k : keys_.all())
+    for (const auto& shown : k->published.all())
       all.push_back(shown.row);
-  });
   return all;
 }
 

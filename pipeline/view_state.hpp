@@ -1,8 +1,8 @@
 #pragma once
 
 #include "event/rows.hpp"
+#include "pipeline/key_set.hpp"
 #include "pipeline/link.hpp"
-#include "pipeline/panes.hpp"
 #include "pipeline/plan.hpp"
 #include "pipeline/view_keys.hpp"
 #include "pipeline/view_log_frame.hpp"
@@ -30,9 +30,8 @@ public:
   /// forget.
   view_log_frame frame;
 
-  /// Replaces the panes of (slice, key, partition); `keys`: theirs. False: the bytes are damaged.
-  [[nodiscard]] bool replace(std::span<const pane_image> panes, partition_id from,
-                             std::vector<key_state*>& keys);
+  /// Replaces the pane of (slice, key, partition); `hash` of the key. Null: the bytes are damaged.
+  [[nodiscard]] key_state* replace(const pane_image& pane, std::uint64_t hash, partition_id from);
   /// The next slice > `sealed_through` at which sealing does something.
   [[nodiscard]] std::optional<std::int64_t> next_to_seal() const;
   /// Seals the slice: folds its panes and makes the final rows of the window that ends with it.
@@ -41,7 +40,7 @@ public:
     std::vector<row_ptr> rows;
   };
   [[nodiscard]] sealed_slice seal(std::int64_t s);
-  [[nodiscard]] std::vector<key_state*> keys() const;
+  [[nodiscard]] const key_set<key_state>& keys() const noexcept { return keys_; }
   /// Sliding: keys with sealed slices that windows to come cover.
   [[nodiscard]] const std::set<key_state*, key_order>& live() const noexcept { return live_; }
   /// Whether the window ending with slice `e` has events of the key, or is the first one without.
@@ -70,9 +69,6 @@ public:
   void forget_unused(const std::function<void(key_state*)>& leaving);
 
 private:
-  key_state& key(std::string_view bytes) { return key(bytes, key_set::hash_of(bytes)); }
-  key_state& key(std::string_view bytes, std::uint64_t hash);
-  [[nodiscard]] bool replace(key_state& key, const pane_image& pane, partition_id from);
   [[nodiscard]] bool sliding() const noexcept { return what_.window.slices > 1; }
   [[nodiscard]] bool has_events(const key_state& key, std::int64_t e) const;
   /// Aggregates, late counts → a row without scores.
@@ -82,16 +78,12 @@ private:
   [[nodiscard]] key_history& history(key_state& key) const;
   [[nodiscard]] bool changed(key_state& key, std::int64_t e, const row_ptr& r);
   void fold_cell(key_state& key, std::int64_t s, byte_writer& log);
-  [[nodiscard]] std::vector<key_state*> keys_in(std::int64_t s) const;
-  unsealed_panes& unsealed_at(std::int64_t s);
   /// Rows of the window that ends with `s`, and their keys. `in_slice`: the keys with panes in the slice.
   template <class Keys>
   void seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows, std::vector<key_state*>& of);
   void window_done(key_state& key, std::int64_t s);
   /// Whether the models of a key may change a score to come.
   [[nodiscard]] bool remembers(const key_state& key) const;
-  /// The slice is folded, or its rows are made.
-  void drop_unsealed(std::int64_t s, const std::vector<key_state*>& in_slice);
   void look_at(key_state& key);
   static void begin_sealed(byte_writer& out, std::int64_t s);
   /// A sealed row of the window that ends with slice `e`.
@@ -102,13 +94,12 @@ private:
   [[nodiscard]] bool recover_slice(key_state& key, std::int64_t s, byte_reader& in);
 
   const view_plan& what_;
-  key_set keys_;
-  std::map<std::int64_t, std::unique_ptr<unsealed_panes>> unsealed_; // by slice
-  std::pair<std::int64_t, unsealed_panes*> unsealed_last_{};         // asked for last, if not null
-  std::set<key_state*, key_order> live_;                             // sliding: keys with sealed slices
-  std::vector<key_state*> unused_;                                   // maybe without anything left
-  std::map<std::int64_t, std::vector<row_ptr>> rows_;                // sealed and retained, by end slice
-  accumulator total_;                                                // scratch, as the next two lines
+  key_set<key_state> keys_;
+  unsealed_slices<key_state> unsealed_;
+  std::set<key_state*, key_order> live_;              // sliding: keys with sealed slices
+  std::vector<key_state*> unused_;                    // maybe without anything left
+  std::map<std::int64_t, std::vector<row_ptr>> rows_; // sealed and retained, by end slice
+  accumulator total_;                                 // scratch, as the next two lines
   std::vector<value> slots_;
   mutable std::string cells_, bits_;
 };
