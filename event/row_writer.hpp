@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tidemill {
@@ -81,7 +82,7 @@ void row_writer::write(const record_batch& in, event_batch& out, std::vector<dec
     append(in, run, i, out);
     run = i + 1;
     if (end == outcome::failed)
-      failures.push_back({i, std::move(why)});
+      failures.push_back({i, std::exchange(why, {})});
   }
   append(in, run, in.records.size(), out);
   close(in, out);

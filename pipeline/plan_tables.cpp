@@ -32,8 +32,8 @@ void plan_compiler::check_view_table(const component& c) {
         of = v.schema.get();
   if (written == d_.views.end())
     return fault(c.settings.where("from"), path + ".from", "there is no view \"" + from + "\"");
-  if (of == nullptr)
-    return; // it has faults of its own
+  if (of == nullptr || key.empty())
+    return; // that is told elsewhere
   if (!of->endless())
     return fault(c.settings.where("from"), path + ".from", from + " has a row for each window of a key",
                  "a table is made of a view with `window: latest` or `window: global`");
