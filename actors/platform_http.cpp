@@ -1,6 +1,7 @@
 // What the HTTP server asks a platform for.
 #include "actors/platform_impl.hpp"
 
+#include "actors/process_metrics.hpp"
 #include "actors/status.hpp"
 #include "http/spec.hpp"
 #include "pipeline/row_filter.hpp"
@@ -78,7 +79,9 @@ void platform::impl::serve() {
       }
     return out + "]}\n";
   };
-  content.metrics = [this] { return metrics_text(all->written.name, *boards, server->count()); };
+  content.metrics = [this] {
+    return metrics_text(all->written.name, *boards, server->count()) + process_metrics();
+  };
   content.not_ready = [this] {
     auto why = tidemill::not_ready(*boards);
     if (data_open && !data->holds())

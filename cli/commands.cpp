@@ -185,7 +185,7 @@ int run(command_line c) {
 
 int run_command(const std::vector<std::string>& arguments) {
   install_time_zones(std::make_shared<const time_zone_files>());
-  if (arguments.size() == 1 && (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help")) {
+  if (arguments.size() == 1 && arguments[0] == "help") {
     std::cout << usage;
     return 0;
   }
@@ -207,6 +207,10 @@ int run_command(const std::vector<std::string>& arguments) {
     return checkpoint_command({arguments.begin() + 1, arguments.end()});
   if (!arguments.empty() && arguments[0] == "verify")
     return verify_command({arguments.begin() + 1, arguments.end()});
+  if (std::ranges::any_of(arguments, [](const auto& a) { return a == "--help" || a == "-h"; })) {
+    std::cout << usage;
+    return 0;
+  }
   std::string fault;
   auto c = parse(arguments, fault);
   if (!c) {
