@@ -6,68 +6,26 @@
 // KIND is the beginning of a name below: only these.
 //
 // CPU time of one thread, the best of several rounds that take turns, so that a neighbour disturbs all alike.
-#include "actors/platform.hpp"
-#include "config/load.hpp"
+#include "bench/keyed_events.hpp"
 #include "pipeline/partition.hpp"
 #include "pipeline/view.hpp"
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 namespace {
 
 using namespace tidemill;
+using bench::cpu_ns, bench::events;
 
 constexpr int rounds = 5;
-constexpr std::size_t batch_records = 1024, batches_per_flush = 10;
-constexpr std::int64_t events = 500'000, events_per_second = 20'000;
-
-double cpu_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
-
-std::vector<record_batch_ptr> make_batches(unsigned keys) {
-  std::mt19937_64 random{1};
-  std::vector<record_batch_ptr> all;
-  for (std::int64_t i = 0; i < events;) {
-    auto text = std::make_shared<std::string>();
-    auto batch = std::make_shared<record_batch>();
-    batch->begin = static_cast<offset>(i);
-    std::vector<std::size_t> ends;
-    for (; i < events && ends.size() < batch_records; ++i) {
-      *text += R"({"ts":)" + std::to_string(1'700'000'000'000 + i * 1000 / events_per_second) +
-               R"(,"k":"customer-)" + std::to_string(random() % keys) + R"(","x":)" +
-               std::to_string(random() % 10'000) + '}';
-      ends.push_back(text->size());
-    }
-    for (std::size_t r = 0, from = 0; r < ends.size(); from = ends[r++])
-      batch->records.push_back({std::string_view{*text}.substr(from, ends[r] - from), batch->begin + r,
-                                batch->begin + r + 1, std::nullopt});
-    batch->end = static_cast<offset>(i);
-    batch->memory = text;
-    all.push_back(std::move(batch));
-  }
-  return all;
-}
+constexpr std::size_t batches_per_flush = 10;
 
 std::shared_ptr<const plan> plan_of(const std::string& view) {
-  auto yaml = R"(
-pipeline: bench
-sources: {s: {type: file, path: none, schema: {ts: timestamp_ms, k: string, x: int}, time: {field: ts, out_of_order: 1s}}}
-views: {v: {from: s, by: [k], )" +
-              view + "}}\n";
-  auto loaded = load_text(yaml, "bench.yaml", [](std::string_view) { return std::nullopt; });
-  auto made = compile(loaded.pipeline, loaded.diagnostics);
-  for (const auto& d : loaded.diagnostics)
-    std::fprintf(stderr, "%s\n", to_string(d, "bench.yaml").c_str());
-  return made;
+  return bench::compiled(bench::source_yaml + "views: {v: {from: s, by: [k], " + view + "}}\n");
 }
 
 struct cost {
@@ -119,7 +77,7 @@ int main(int argc, char** argv) {
       return std::ranges::none_of(wanted, [&](const auto& w) { return v.first.starts_with(w); });
     });
   for (auto keys : {1'000u, 100'000u}) {
-    const auto batches = make_batches(keys);
+    const auto batches = bench::make_batches(keys);
     std::vector<cost> best(views.size(), cost{1e9, 1e9});
     for (int i = 0; i < rounds; ++i)
       for (std::size_t v = 0; v < views.size(); ++v) {
