@@ -54,6 +54,22 @@ std::string describe_exchange(const plan& p, const source_plan& s) {
   return "exchange " + s.name + ": " + from + ", " + std::to_string(s.exchange->partitions) + " partitions\n";
 }
 
+std::string describe_table(const component& c) {
+  const auto& o = c.settings;
+  auto of = c.type == "view" ? "the rows of view " + o.text("from") + " by " + o.text("key")
+                             : c.type + ' ' + o.text("path");
+  return "table " + c.name.text + ": " + of + ", looked at every " +
+         format_config_duration(o.time("refresh", std::chrono::seconds{10})) + '\n';
+}
+
+/// Their types, in order.
+std::string describe_steps(const stream_plan& s) {
+  std::string out;
+  for (const auto& name : s.step_names) // `hits[2] lookup`
+    out += (out.empty() ? ", " : " → ") + name.substr(name.rfind(' ') + 1);
+  return out;
+}
+
 std::string describe_ends(const view_plan& v, microseconds out_of_order) {
   const auto& w = v.window;
   if (!v.schema->endless())
@@ -74,6 +90,8 @@ std::string describe_ends(const view_plan& v, microseconds out_of_order) {
 
 std::string describe(const plan& p, const std::filesystem::path& data) {
   std::string out;
+  for (const auto& t : p.tables)
+    out += describe_table(t);
   for (const auto& s : p.sources) {
     out += s.exchange ? describe_exchange(p, s)
                       : "source " + s.name + ": " + s.settings.type + ", format " + s.format.name +
@@ -81,9 +99,8 @@ std::string describe(const plan& p, const std::filesystem::path& data) {
                             (s.idle ? ", idle after " + format_config_duration(*s.idle) : "") + '\n';
     for (const auto& stream : s.streams)
       if (stream.parent)
-        out += "  stream " + stream.name + ": from " + s.streams[*stream.parent].name + ", " +
-               std::to_string(stream.steps.size()) + " steps, " + std::to_string(stream.fields.size()) +
-               " fields\n";
+        out += "  stream " + stream.name + ": from " + s.streams[*stream.parent].name +
+               describe_steps(stream) + ", " + std::to_string(stream.fields.size()) + " fields\n";
     for (const auto& v : s.views) {
       out += "  view " + v.name + ": from " + s.streams[v.stream].name + ", " + describe_windows(v) + ", " +
              std::to_string(v.layout->size()) + " bytes per key and slice, " +

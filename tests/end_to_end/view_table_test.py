@@ -83,6 +83,12 @@ class ViewTable(support.Case):
         self.order(sku)
         return self.priced()[-1]["price"]
 
+    def test_plan_shows_the_table_and_who_looks_up(self):
+        code, said = support.run_tool("plan", self.p.file, "--data", self.p.data)
+        self.assertEqual(code, 0, said)
+        self.assertIn("table now: the rows of view latest_prices by sku, looked at every 100ms\n", said)
+        self.assertIn("stream priced: from orders, lookup, 4 fields\n", said)
+
     def test_a_changed_row_is_found_soon(self):
         self.assertEqual(self.price_of_a_new_order("a"), -1)
         for price in (5, 7):
