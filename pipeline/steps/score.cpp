@@ -239,8 +239,8 @@ step_entry score_step() {
                  .foreign = {"fields", "scores", "into"}},
                 {.name = "max_keys",
                  .type = field_type::integer,
-                 .text = "Keys that a partition remembers, about 700 bytes each and model; of more the ones "
-                         "not seen for longest are forgotten.",
+                 .text = "Keys that a partition remembers at most, about 700 bytes each and model. The half "
+                         "of them seen last is never forgotten: twice the keys in use lose nothing.",
                  .fallback = "100000",
                  .foreign = {"capacity", "cap"}}}},
           compile};
