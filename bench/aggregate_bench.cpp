@@ -172,14 +172,11 @@ void slide(const call& c, std::int64_t length) {
   std::vector<double> fold, naive;
   for (int round = 0; round < rounds; ++round) {
     sliding_fold f{layout, length};
-    std::vector<accumulator> copies;
-    for (const auto& s : slices)
-      copies.push_back(s.clone());
     fold.push_back(nanoseconds([&] {
                      for (std::int64_t i = 0; i < slides; ++i) {
-                       f.push(i, std::move(copies[static_cast<std::size_t>(i)]));
+                       layout->merge(f.push(i), slices[static_cast<std::size_t>(i)].data());
                        accumulator result{layout};
-                       (void)f.window(i - length + 1, result);
+                       (void)f.window(i - length + 1, i, result);
                        f.drop_below(i - length + 2);
                      }
                    }) /

@@ -1,6 +1,6 @@
 // What an event costs in a sliding window of 10 s at different slides: decode, panes, flush, merge, rows.
 //
-//     ninja -C build/release sliding_bench && build/release/sliding_bench
+//     ninja -C build/release sliding_bench && build/release/sliding_bench [keys [plain]]
 //
 // CPU time of one thread, the best of several rounds that take turns, so that a neighbour disturbs all alike.
 #include "actors/platform.hpp"
@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <limits>
 #include <memory>
@@ -118,12 +119,15 @@ void compare(int keys, const std::string& select) {
 
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
   const std::string plain = "{n: 'count()', total: 'sum(x)', most: 'max(x)'}";
   const std::string sketches = "{n: 'count()', p99: 'quantile(x, 0.99)', some: 'distinct(x)'}";
-  for (auto keys : {1, 10, 100}) {
-    compare(keys, plain);
-    compare(keys, sketches);
-  }
+  const auto wanted = argc > 1 ? std::atoi(argv[1]) : 0;
+  for (auto keys : {1, 10, 100})
+    if (wanted == 0 || wanted == keys) {
+      compare(keys, plain);
+      if (argc < 3)
+        compare(keys, sketches);
+    }
   return 0;
 }

@@ -4,13 +4,6 @@
 
 namespace tidemill {
 
-unsealed_panes::~unsealed_panes() {
-  if (layout_.flat())
-    return;
-  for (std::uint32_t p = 0; p < panes_.size(); ++p)
-    layout_.destroy(const_cast<std::byte*>(at(p)));
-}
-
 std::uint32_t unsealed_panes::add() {
   cells_.emplace_back();
   return static_cast<std::uint32_t>(cells_.size() - 1);
@@ -30,9 +23,8 @@ std::uint32_t unsealed_panes::find_or_add(chain& in, partition_id from) {
   if (panes_.size() >= none)
     throw std::length_error{"too many panes in one slice"};
   auto made = static_cast<std::uint32_t>(panes_.size());
-  states_.resize(states_.size() + words_); // moves the others as bytes, which accumulators allow
+  states_.add();
   panes_.push_back({from, before == none ? in.first : panes_[before].next});
-  layout_.construct(const_cast<std::byte*>(at(made)));
   (before == none ? in.first : panes_[before].next) = made;
   if (panes_[made].next == none)
     in.last = made;
@@ -43,17 +35,18 @@ bool unsealed_panes::replace(std::uint32_t cell, partition_id from, std::string_
                              late_counts late) {
   auto known = panes_.size();
   auto p = find_or_add(cells_[cell], from);
-  auto* to = const_cast<std::byte*>(at(p));
+  auto* to = states_[p];
+  const auto& layout = states_.layout();
   if (p < known) {
-    layout_.destroy(to);
-    layout_.construct(to);
+    layout.destroy(to);
+    layout.construct(to);
   }
   if (!late.empty())
     late_[p] = std::move(late);
   else if (!late_.empty())
     late_.erase(p);
   byte_reader in{state};
-  return layout_.load(to, in) && in.at_end();
+  return layout.load(to, in) && in.at_end();
 }
 
 } // namespace tidemill

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "event/ids.hpp"
+#include "pipeline/accumulator_array.hpp"
 #include "pipeline/aggregate.hpp"
 #include "pipeline/late_counts.hpp"
 
@@ -18,11 +19,7 @@ namespace tidemill {
 /// through memory, where a node per pane would be a miss per pane.
 class unsealed_panes {
 public:
-  explicit unsealed_panes(const accumulator_layout& layout)
-      : layout_(layout), words_(layout.size() / sizeof(std::uint64_t)) {}
-  ~unsealed_panes();
-  unsealed_panes(const unsealed_panes&) = delete;
-  unsealed_panes& operator=(const unsealed_panes&) = delete;
+  explicit unsealed_panes(const accumulator_layout& layout) : states_(layout) {}
 
   /// The number of a new cell without panes: 0, 1, …
   std::uint32_t add();
@@ -36,7 +33,7 @@ public:
     static const late_counts none_late;
     for (auto p = cells_[cell].first; p != none; p = panes_[p].next) {
       auto late = late_.empty() ? late_.end() : late_.find(p);
-      each(at(p), late == late_.end() ? none_late : late->second);
+      each(states_[p], late == late_.end() ? none_late : late->second);
     }
   }
 
@@ -49,16 +46,11 @@ private:
   struct chain {
     std::uint32_t first = none, last = none;
   };
-  [[nodiscard]] const std::byte* at(std::uint32_t p) const noexcept {
-    return reinterpret_cast<const std::byte*>(states_.data() + p * words_);
-  }
   std::uint32_t find_or_add(chain& in, partition_id from);
 
-  const accumulator_layout& layout_;
-  std::size_t words_;
   std::vector<chain> cells_;
   std::vector<pane> panes_;
-  std::vector<std::uint64_t> states_; // `words_` for each pane
+  accumulator_array states_; // of the panes
   std::unordered_map<std::uint32_t, late_counts> late_;
 };
 

@@ -41,6 +41,8 @@ struct key_state {
   static constexpr std::uint32_t not_dirty = 0xffff'ffff;
 
   [[nodiscard]] bool had() const noexcept { return history && history->had; }
+  /// Sliding: windows to come have a row of it even if there are no more events.
+  [[nodiscard]] bool live() const noexcept { return had() || any_sealed(); }
   [[nodiscard]] bool any_sealed() const noexcept { return history && !history->sealed.empty(); }
 };
 

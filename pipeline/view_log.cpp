@@ -44,11 +44,13 @@ std::vector<std::string> view_state::head() const {
     auto out = begin(key_kind);
     out.text(k->key);
     out.u8(h.had ? 1 : 0);
+    out.varint(h.sealed.joined());
     out.varint(h.sealed.slices().size());
-    for (const auto& [s, a] : h.sealed.slices()) {
+    for (std::size_t i = 0; i < h.sealed.slices().size(); ++i) {
+      const auto s = h.sealed.slices()[i].slice;
       std::string state;
       byte_writer w{state};
-      a.save(w);
+      what_.layout->save(h.sealed.state(i), w);
       auto late = h.late.find(s);
       out.svarint(s);
       save(late == h.late.end() ? late_counts{} : late->second, out);
@@ -89,15 +91,13 @@ bool view_state::recover_slice(key_state& k, std::int64_t s, byte_reader& in) {
   if (!load(late, in))
     return false;
   byte_reader state{in.text()};
-  auto a = accumulator::load(what_.layout, state);
-  if (!in.ok() || !a || !state.at_end() || (k.any_sealed() && k.history->sealed.newest() >= s))
+  if (!in.ok() || (k.any_sealed() && k.history->sealed.newest() >= s))
     return false;
+  enter_live(k);
   auto& h = history(k);
-  h.sealed.push(s, std::move(*a));
   if (!late.empty())
     h.late[s] = std::move(late);
-  live_.insert(&k);
-  return true;
+  return what_.layout->load(h.sealed.push(s), state) && state.at_end();
 }
 
 bool view_state::recover_sealed(byte_reader& in) {
@@ -134,16 +134,16 @@ bool view_state::recover_sealed(byte_reader& in) {
 bool view_state::recover_key(byte_reader& in) {
   auto& k = keys_.at(in.text());
   auto& h = history(k);
+  enter_live(k);
   h.had = in.u8() != 0;
+  const auto joined = in.varint();
   for (auto n = in.varint(); n > 0; --n) {
     auto s = in.svarint();
     if (!in.ok() || !recover_slice(k, s, in))
       return false;
   }
-  if (h.had)
-    live_.insert(&k);
   look_at(k); // its models may be of no use any more
-  return h.models.load(what_, in);
+  return h.sealed.set_joined(joined) && h.models.load(what_, in);
 }
 
 } // namespace tidemill

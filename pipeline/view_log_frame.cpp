@@ -5,7 +5,7 @@
 namespace tidemill {
 namespace {
 
-constexpr std::uint8_t format_version = 2;
+constexpr std::uint8_t format_version = 3;
 constexpr char head_kind = 'B', frontier_kind = 'F', end_kind = 'E';
 
 } // namespace

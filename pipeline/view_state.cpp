@@ -21,11 +21,11 @@ key_state* view_state::replace(const pane_image& pane, std::uint64_t hash, parti
   return unsealed_.replace(k, pane, from) ? &k : nullptr;
 }
 
-std::optional<std::int64_t> view_state::next_to_seal() const {
+std::optional<std::int64_t> view_state::next_to_seal() {
   std::optional<std::int64_t> next;
   if (!unsealed_.empty())
     next = unsealed_.first();
-  if (!live_.empty()) {
+  if (!live().empty()) {
     auto e = what_.window.next_window_end(sealed_through + 1);
     next = next ? std::min(*next, e) : e;
   }
@@ -34,10 +34,8 @@ std::optional<std::int64_t> view_state::next_to_seal() const {
 
 bool view_state::has_events(const key_state& k, std::int64_t e) const {
   auto first = e - what_.window.slices + 1;
-  if (k.any_sealed())
-    if (auto it = k.history->sealed.slices().lower_bound(first);
-        it != k.history->sealed.slices().end() && it->first <= e)
-      return true;
+  if (k.history && k.history->sealed.any_within(first, e))
+    return true;
   auto rest = k.unsealed.since(first);
   return !rest.empty() && rest.front().slice <= e;
 }
@@ -71,10 +69,10 @@ std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state
   if (total_.empty())
     total_ = accumulator{what_.layout};
   auto& total = total_;
-  total.reset();
+  auto any = false;
   std::uint32_t revision = 0;
   if (k.any_sealed()) {
-    k.history->sealed.window(first, total);
+    any = k.history->sealed.window(first, state == row_state::sealed ? e : sealed_through, total);
     const auto& late = k.history->late;
     for (auto it = late.lower_bound(first); it != late.end() && it->first <= e; ++it)
       revision += late_for(it->second, e - it->first);
@@ -83,10 +81,12 @@ std::shared_ptr<row> view_state::compose(key_state& k, std::int64_t e, row_state
     if (place.slice > e)
       break;
     place.in->for_each(place.cell, [&](const std::byte* of_pane, const late_counts& late) {
-      total.merge(of_pane);
+      std::exchange(any, true) ? total.merge(of_pane) : assign(*what_.layout, total.data(), of_pane);
       revision += late_for(late, e - place.slice);
     });
   }
+  if (!any)
+    total.reset();
   return make_row(k, e, state, total, revision);
 }
 
@@ -145,25 +145,44 @@ void view_state::compose_open(key_state& k, std::int64_t closed, std::int64_t ol
 }
 
 void view_state::fold_cell(key_state& k, std::int64_t s, byte_writer& log) {
-  accumulator total{what_.layout};
+  enter_live(k);
+  auto& h = history(k);
+  auto* total = h.sealed.push(s);
   late_counts late;
   const auto& place = k.unsealed.front(); // older slices are sealed
   place.in->for_each(place.cell, [&](const std::byte* state, const late_counts& of_pane) {
-    total.merge(state);
+    what_.layout->merge(total, state);
     for (const auto& [beyond, n] : of_pane)
       add_late(late, beyond, n);
   });
   bits_.clear();
   byte_writer out{bits_};
-  total.save(out);
+  what_.layout->save(total, out);
   log.text(k.key);
   save(late, log);
   log.text(bits_);
-  auto& h = history(k);
-  h.sealed.push(s, std::move(total));
   if (!late.empty())
     h.late[s] = std::move(late);
-  live_.insert(&k);
+}
+
+void view_state::enter_live(key_state& k) {
+  if (!k.live())
+    entering_.push_back(&k);
+}
+
+void view_state::settle_live() {
+  if (std::exchange(leaving_, false))
+    std::erase_if(live_, [](const key_state* k) { return !k->live(); });
+  if (entering_.empty())
+    return;
+  // A key may have entered, left and entered again since.
+  std::erase_if(entering_, [](const key_state* k) { return !k->live(); });
+  std::ranges::sort(entering_, key_order{});
+  const auto known = static_cast<std::ptrdiff_t>(live_.size());
+  live_.insert(live_.end(), entering_.begin(), entering_.end());
+  std::inplace_merge(live_.begin(), live_.begin() + known, live_.end(), key_order{});
+  live_.erase(std::unique(live_.begin(), live_.end()), live_.end());
+  entering_.clear();
 }
 
 template <class Keys>
@@ -190,8 +209,7 @@ void view_state::window_done(key_state& k, std::int64_t s) {
   auto first = s + what_.window.step - what_.window.slices + 1; // of the next window
   h.sealed.drop_below(first);
   h.late.erase(h.late.begin(), h.late.lower_bound(first));
-  if (!h.had && h.sealed.empty())
-    live_.erase(&k);
+  leaving_ |= !k.live();
 }
 
 view_state::sealed_slice view_state::seal(std::int64_t s) {
@@ -207,7 +225,7 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
     unsealed_.drop(s, in_slice);
   std::vector<key_state*> of_rows;
   if (what_.window.window_ends(s) && sliding())
-    seal_window(s, live_, out.rows, of_rows);
+    seal_window(s, live(), out.rows, of_rows);
   else if (what_.window.window_ends(s))
     seal_window(s, in_slice, out.rows, of_rows);
   log.varint(out.rows.size());
@@ -269,12 +287,12 @@ bool view_state::remembers(const key_state& k) const {
 }
 
 void view_state::forget_unused(const std::function<void(key_state*)>& leaving) {
+  settle_live(); // no pointers to keys that go
   for (auto* k : unused_) {
     k->maybe_unused = false;
     if (!k->unsealed.empty() || k->any_sealed() || k->had() || remembers(*k) || !k->published.empty())
       continue;
     leaving(k);
-    live_.erase(k);
     keys_.remove(*k);
   }
   unused_.clear();

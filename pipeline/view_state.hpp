@@ -33,7 +33,7 @@ public:
   /// Replaces the pane of (slice, key, partition); `hash` of the key. Null: the bytes are damaged.
   [[nodiscard]] key_state* replace(const pane_image& pane, std::uint64_t hash, partition_id from);
   /// The next slice > `sealed_through` at which sealing does something.
-  [[nodiscard]] std::optional<std::int64_t> next_to_seal() const;
+  [[nodiscard]] std::optional<std::int64_t> next_to_seal();
   /// Seals the slice: folds its panes and makes the final rows of the window that ends with it.
   struct sealed_slice {
     std::string log;
@@ -42,7 +42,10 @@ public:
   [[nodiscard]] sealed_slice seal(std::int64_t s);
   [[nodiscard]] const key_set<key_state>& keys() const noexcept { return keys_; }
   /// Sliding: keys with sealed slices that windows to come cover.
-  [[nodiscard]] const std::set<key_state*, key_order>& live() const noexcept { return live_; }
+  [[nodiscard]] const std::vector<key_state*>& live() {
+    settle_live();
+    return live_;
+  }
   /// Whether the window ending with slice `e` has events of the key, or is the first one without.
   [[nodiscard]] bool has_row(const key_state& key, std::int64_t e) const;
   /// Composes rows of closed windows of one key; with scores all up to `through` in order. Changed ones go to
@@ -78,6 +81,9 @@ private:
   [[nodiscard]] key_history& history(key_state& key) const;
   [[nodiscard]] bool changed(key_state& key, std::int64_t e, const row_ptr& r);
   void fold_cell(key_state& key, std::int64_t s, byte_writer& log);
+  /// A key gets a sealed slice.
+  void enter_live(key_state& key);
+  void settle_live();
   /// Rows of the window that ends with `s`, and their keys. `in_slice`: the keys with panes in the slice.
   template <class Keys>
   void seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows, std::vector<key_state*>& of);
@@ -96,7 +102,9 @@ private:
   const view_plan& what_;
   key_set<key_state> keys_;
   unsealed_slices<key_state> unsealed_;
-  std::set<key_state*, key_order> live_;              // sliding: keys with sealed slices
+  std::vector<key_state*> live_;                      // sliding: keys that are live, in their order
+  std::vector<key_state*> entering_;                  // those that became live since, in any order
+  bool leaving_ = false;                              // some of `live_` aren't any more
   std::vector<key_state*> unused_;                    // maybe without anything left
   std::map<std::int64_t, std::vector<row_ptr>> rows_; // sealed and retained, by end slice
   accumulator total_;                                 // scratch, as the next two lines
