@@ -15,16 +15,23 @@ namespace {
 
 constexpr std::size_t entries_per_call = 256;
 
-// KEYS: entries, active. ARGV: "1" to begin the hash anew, then per entry its id, epoch and offset again, the
-// key, what the entry is (`active`, `resolved`, or `kept`: active, and no longer in the log), and the entry.
-// Those that the stream has already change nothing. -1: it holds a later log.
+// KEYS: entries, active. ARGV: "1" to begin the hash anew; epoch and offset of an entry that the stream must
+// have, or a later one ("" and "": none, "" and "active": but the hash is there); then per entry its id,
+// epoch and offset again, the key, what the entry is (`active`, `resolved`, or `kept`: active, and no longer
+// in the log), and the entry. Those that the stream has already change nothing. 0: it lacks what it must
+// have; -1: it holds a later log.
 constexpr std::string_view append_script = R"(
 local function less(a, b) if #a ~= #b then return #a < #b end return a < b end
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 local epoch, offset = '0', ''
 if last[1] then epoch, offset = string.match(last[1][1], '^(%d+)%-(%d+)$') end
+if ARGV[2] ~= '' then
+  if offset == '' or less(epoch, ARGV[2]) or (epoch == ARGV[2] and less(offset, ARGV[3])) then return 0 end
+elseif ARGV[3] ~= '' and redis.call('EXISTS', KEYS[2]) == 0 then
+  return 0
+end
 if ARGV[1] == '1' then redis.call('DEL', KEYS[2]) end
-for i = 2, #ARGV, 6 do
+for i = 4, #ARGV, 6 do
   if less(ARGV[i + 1], epoch) then return -1 end
   if ARGV[i + 4] == 'kept' then
     redis.call('HSET', KEYS[2], ARGV[i + 3], ARGV[i + 5])
@@ -105,18 +112,25 @@ private:
           entries.push_back(e.get());
     for (auto i = std::max(from, log.begin); i < log.end(); ++i)
       entries.push_back(log.log[i - log.begin].get());
+    // The newest entry that must be there: else the store has been emptied since, and has to get all of it.
+    auto newest = anew || from == 0 ? std::optional<std::uint64_t>{} : std::optional{from - 1};
     for (std::size_t first = 0; first < entries.size() || (anew && first == 0); first += entries_per_call) {
       auto part = std::span{entries}.subspan(first, std::min(entries_per_call, entries.size() - first));
-      TIDEMILL_CHECK(write_part(log, part, anew && first == 0));
+      TIDEMILL_CHECK(write_part(log, part, anew && first == 0, first == 0, newest));
+      if (!part.empty() && part.back()->offset >= log.begin)
+        newest = part.back()->offset;
     }
     return {};
   }
 
-  status write_part(const alert_snapshot& log, std::span<const alert_entry* const> entries, bool anew) {
+  status write_part(const alert_snapshot& log, std::span<const alert_entry* const> entries, bool anew,
+                    bool first, std::optional<std::uint64_t> newest) {
     const auto stream = entries_key(*log.rule);
     const auto active = settings_.prefix + ":{" + log.rule->name + "}:active";
     const auto epoch = std::to_string(log.epoch);
     std::vector<std::string> words{"EVAL", std::string{append_script}, "2", stream, active, anew ? "1" : "0"};
+    words.push_back(newest ? epoch : "");
+    words.push_back(newest ? std::to_string(*newest) : first ? "" : "active");
     for (const auto* e : entries) {
       auto number = std::to_string(e->offset);
       words.push_back(epoch + '-' + number);
@@ -129,6 +143,9 @@ private:
       words.push_back(e->json);
     }
     TIDEMILL_TRY(auto answer, connection_->run({words.begin(), words.end()}));
+    if (answer.integer == 0)
+      return error{errc::unavailable,
+                   "redis at " + address_.shown() + " has lost what it had of the log: all of it is needed"};
     if (answer.integer < 0)
       return error{errc::refused, "redis at " + address_.shown() +
                                       " holds a newer log: another process writes it. Stop one of the two, "

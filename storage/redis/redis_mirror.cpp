@@ -86,6 +86,12 @@ private:
                                "them different prefixes"};
   }
 
+  [[nodiscard]] error elsewhere() const {
+    return {errc::unavailable, "redis at " + address_.shown() +
+                                   " is not where it was left (flushed, failed over, or written by another): "
+                                   "all rows are needed"};
+  }
+
   status connect() {
     if (connection_)
       return {};
@@ -130,9 +136,7 @@ private:
     if (opened < 0)
       return replaced(*view.schema);
     if (opened == 0 || (delta.recovered && last.epoch != delta.epoch))
-      return error{errc::unavailable, "redis at " + address_.shown() +
-                                          " is not where it was left (flushed, failed over, or written by "
-                                          "another): all rows are needed"};
+      return elsewhere();
     auto writes = plan_writes(view, delta, settings_.series);
     TIDEMILL_CHECK(write_keys(view, delta, keys, writes));
     if (!delta.recovered)
@@ -144,9 +148,12 @@ private:
     TIDEMILL_TRY(auto closed, run_one({commit,
                                        {keys.meta},
                                        {epoch, std::to_string(delta.offset), format_rfc3339(view.watermark),
-                                        format_rfc3339(now)}}));
+                                        format_rfc3339(now),
+                                        delta.recovered ? std::to_string(last.offset) : std::string{}}}));
     if (closed < 0)
       return replaced(*view.schema);
+    if (closed == 0)
+      return elsewhere();
     last = {delta.epoch, delta.offset, std::max(delta.trim, delta.recovered ? last.trim : time_min)};
     return {};
   }

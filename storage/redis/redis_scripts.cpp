@@ -17,8 +17,9 @@ return 1
 
 const std::string_view commit = R"(
 local function less(a, b) if #a ~= #b then return #a < #b end return a < b end
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if epoch and less(ARGV[1], epoch) then return -1 end
+local have = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
+if have[1] and less(ARGV[1], have[1]) then return -1 end
+if have[1] ~= ARGV[1] or (have[2] or '') ~= ARGV[5] then return 0 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'offset', ARGV[2], 'watermark', ARGV[3], 'updated', ARGV[4])
 return 1
 )";

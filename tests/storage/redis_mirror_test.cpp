@@ -2,115 +2,20 @@
 #include "storage/redis/redis_keys.hpp"
 #include "storage/redis/redis_mirror.hpp"
 #include "storage/redis/redis_url.hpp"
+#include "tests/storage/redis_server.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <csignal>
-#include <filesystem>
 #include <map>
 #include <random>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 
 using namespace tidemill;
+using namespace tidemill::test;
 using namespace std::chrono_literals;
 using Catch::Contains;
 
 namespace {
-
-/// A Redis of the test's own on a Unix socket, empty at each start.
-class server {
-public:
-  explicit server(std::vector<std::string> more = {}) : more_(std::move(more)) {
-    static int count = 0;
-    folder_ = std::filesystem::temp_directory_path() /
-              ("tidemill_redis_" + std::to_string(::getpid()) + "_" + std::to_string(count++));
-    std::filesystem::create_directories(folder_);
-    start();
-  }
-  ~server() {
-    stop();
-    std::filesystem::remove_all(folder_);
-  }
-  static bool installed() {
-    if (::access("/usr/bin/redis-server", X_OK) == 0)
-      return true;
-    WARN("redis-server is not installed: skipped");
-    return false;
-  }
-  void start() {
-    std::vector<std::string> words{"/usr/bin/redis-server",
-                                   "--port",
-                                   "0",
-                                   "--unixsocket",
-                                   socket(),
-                                   "--save",
-                                   "",
-                                   "--appendonly",
-                                   "no",
-                                   "--dir",
-                                   folder_.string(),
-                                   "--logfile",
-                                   (folder_ / "log").string()};
-    words.insert(words.end(), more_.begin(), more_.end());
-    std::vector<char*> arguments;
-    for (auto& w : words)
-      arguments.push_back(w.data());
-    arguments.push_back(nullptr);
-    if (::posix_spawn(&process_, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0)
-      FAIL("can't start redis-server");
-    for (auto until = std::chrono::steady_clock::now() + 10s; std::chrono::steady_clock::now() < until;) {
-      // Redis answers with an error before a login: that's enough.
-      if (auto c = redis_connection::open(address(), {}); c && c->pipeline({{"PING"}}))
-        return;
-      std::this_thread::sleep_for(10ms);
-    }
-    FAIL("redis-server doesn't answer");
-  }
-  void stop() {
-    if (process_ > 0) {
-      ::kill(process_, SIGKILL);
-      ::waitpid(process_, nullptr, 0);
-    }
-    process_ = 0;
-  }
-  [[nodiscard]] std::string socket() const { return (folder_ / "s").string(); }
-  [[nodiscard]] std::string url() const { return "unix://" + socket(); }
-  [[nodiscard]] redis_address address() const {
-    redis_address a;
-    a.socket = socket();
-    return a;
-  }
-  redis_reply ask(const std::vector<std::string_view>& command) const {
-    auto c = redis_connection::open(address(), {});
-    if (!c)
-      FAIL(c.error().text());
-    auto got = c->run(command);
-    if (!got)
-      FAIL(got.error().text());
-    return *got;
-  }
-  std::map<std::string, std::string> hash(const std::string& key) const {
-    std::map<std::string, std::string> out;
-    auto all = ask({"HGETALL", key});
-    for (std::size_t i = 0; i + 1 < all.items.size(); i += 2)
-      out[all.items[i].text] = all.items[i + 1].text;
-    return out;
-  }
-  std::vector<std::string> list(const std::vector<std::string_view>& command) const {
-    std::vector<std::string> out;
-    for (const auto& item : ask(command).items)
-      out.push_back(item.text);
-    return out;
-  }
-
-private:
-  std::filesystem::path folder_;
-  std::vector<std::string> more_;
-  pid_t process_ = 0;
-};
 
 const std::shared_ptr<const view_schema> traffic = [] {
   view_schema s;
@@ -194,7 +99,7 @@ private:
   std::map<std::pair<int, std::string>, published_row> rows_;
 };
 
-std::unique_ptr<view_mirror> mirror_of(const server& s, bool series = false) {
+std::unique_ptr<view_mirror> mirror_of(const redis_server& s, bool series = false) {
   auto made = make_redis_mirror({.url = s.url(), .ttl = 1h, .prefix = "tm", .series = series});
   if (!made)
     FAIL(made.error().text());
@@ -207,7 +112,7 @@ void ok(const status& s) {
 }
 
 /// What readers see: the list of keys and their rows.
-std::map<std::string, std::string> shown(const server& s) {
+std::map<std::string, std::string> shown(const redis_server& s) {
   std::map<std::string, std::string> out;
   for (const auto& key : s.list({"ZRANGE", "tm:{traffic}:keys", "0", "-1"}))
     out[key] = s.ask({"HGET", "tm:{traffic:" + key + "}:current", "json"}).text;
@@ -266,9 +171,9 @@ TEST_CASE("key texts are readable, distinct and bounded") {
 }
 
 TEST_CASE("rows appear as hashes with their fields, and replays change nothing") {
-  if (!server::installed())
+  if (!redis_server::installed())
     return;
-  server s;
+  redis_server s;
   auto m = mirror_of(s);
   publisher p{7};
   p.put(1, "DE", 5);
@@ -307,9 +212,9 @@ TEST_CASE("rows appear as hashes with their fields, and replays change nothing")
 }
 
 TEST_CASE("a removed window gives way to the newest one left, the last one to nothing") {
-  if (!server::installed())
+  if (!redis_server::installed())
     return;
-  server s;
+  redis_server s;
   auto m = mirror_of(s, true);
   publisher p{7};
   p.put(1, "DE", 1);
@@ -343,9 +248,9 @@ TEST_CASE("a removed window gives way to the newest one left, the last one to no
 }
 
 TEST_CASE("a writer of a lower epoch is refused for ever") {
-  if (!server::installed())
+  if (!redis_server::installed())
     return;
-  server s;
+  redis_server s;
   publisher old{7}, fresh{8};
   old.put(1, "DE", 1);
   old.put(9, "XX", 1);
@@ -371,9 +276,9 @@ TEST_CASE("a writer of a lower epoch is refused for ever") {
 }
 
 TEST_CASE("a store that lost everything is noticed and filled again") {
-  if (!server::installed())
+  if (!redis_server::installed())
     return;
-  server s;
+  redis_server s;
   auto m = mirror_of(s);
   publisher p{7};
   for (int i = 0; i < 1000; ++i)
@@ -401,10 +306,44 @@ TEST_CASE("a store that lost everything is noticed and filled again") {
   CHECK(shown(s) == p.newest());
 }
 
-TEST_CASE("scripts forgotten within a connection are loaded again") {
-  if (!server::installed())
+TEST_CASE("a store that is emptied in the middle of a write is not taken for a full one") {
+  if (!redis_server::installed())
     return;
-  server s;
+  redis_server s;
+  auto m = mirror_of(s, true);
+  publisher p{7};
+  std::mt19937 random{3};
+  for (int i = 0; i < 3000; ++i)
+    p.put(1 + i % 3, "c" + std::to_string(i), i);
+  std::uint64_t known = 0;
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 300; ++i)
+      p.put(10 + round, "c" + std::to_string(random() % 3000), i);
+    std::thread flusher{[&, wait = random() % 30'000] {
+      std::this_thread::sleep_for(std::chrono::microseconds{wait});
+      s.ask({"FLUSHALL"});
+    }};
+    // All rows now and then; whatever fails is followed by all rows, as the sink does it.
+    auto done = p.write(*m, round % 2 == 0 ? 0 : known);
+    flusher.join();
+    if (!done) {
+      REQUIRE(done.error().code() == errc::unavailable);
+      CHECK(*m->stored_offset(p.snapshot()) != p.offset());
+      ok(p.write(*m, 0));
+    } else if (*m->stored_offset(p.snapshot()) == 0) {
+      ok(p.write(*m, 0)); // emptied behind it
+    }
+    known = p.offset();
+    REQUIRE(*m->stored_offset(p.snapshot()) == known);
+    if (shown(s) != p.newest())
+      FAIL("rows are missing in round " << round);
+  }
+}
+
+TEST_CASE("scripts forgotten within a connection are loaded again") {
+  if (!redis_server::installed())
+    return;
+  redis_server s;
   auto m = mirror_of(s);
   publisher p{7};
   p.put(1, "DE", 1);
@@ -417,9 +356,9 @@ TEST_CASE("scripts forgotten within a connection are loaded again") {
 }
 
 TEST_CASE("the stream of changes has every change once, under the view's own positions") {
-  if (!server::installed())
+  if (!redis_server::installed())
     return;
-  server s;
+  redis_server s;
   auto m = mirror_of(s);
   publisher p{7};
   p.put(1, "DE", 1);
@@ -443,12 +382,12 @@ TEST_CASE("the stream of changes has every change once, under the view's own pos
 }
 
 TEST_CASE("what Redis refuses is told with a remedy") {
-  if (!server::installed())
+  if (!redis_server::installed())
     return;
   publisher p{7};
   p.put(1, "DE", 1);
   SECTION("password") {
-    server s{{"--requirepass", "right"}};
+    redis_server s{{"--requirepass", "right"}};
     auto none = mirror_of(s)->stored_epoch(*traffic);
     REQUIRE(none.has_error());
     CHECK(none.error().code() == errc::refused);
@@ -462,19 +401,19 @@ TEST_CASE("what Redis refuses is told with a remedy") {
     ok((*make_redis_mirror({.url = "unix://:right@" + s.socket()}))->apply(p.snapshot(), p.since(0)));
   }
   SECTION("no password there") {
-    server s;
+    redis_server s;
     auto got = (*make_redis_mirror({.url = "unix://:x@" + s.socket()}))->stored_epoch(*traffic);
     CHECK_THAT(got.error().text(), Contains("leave it out of the url"));
   }
   SECTION("a replica") {
-    server s;
+    redis_server s;
     s.ask({"REPLICAOF", "127.0.0.1", "1"});
     auto got = p.write(*mirror_of(s), 0);
     CHECK(got.error().code() == errc::unavailable);
     CHECK_THAT(got.error().text(), Contains("replica"));
   }
   SECTION("out of memory") {
-    server s;
+    redis_server s;
     s.ask({"CONFIG", "SET", "maxmemory", "1"});
     auto m = mirror_of(s);
     auto got = p.write(*m, 0);
@@ -485,7 +424,7 @@ TEST_CASE("what Redis refuses is told with a remedy") {
     ok(p.write(*m, 0));
   }
   SECTION("a foreign key in the way") {
-    server s;
+    redis_server s;
     s.ask({"SET", "tm:{traffic:DE}:current", "x"});
     auto got = p.write(*mirror_of(s), 0);
     CHECK(got.error().code() == errc::refused);
@@ -495,9 +434,9 @@ TEST_CASE("what Redis refuses is told with a remedy") {
 }
 
 TEST_CASE("a server that takes the connection and says nothing costs no more than the timeout") {
-  if (!server::installed())
+  if (!redis_server::installed())
     return;
-  server s;
+  redis_server s;
   auto made = make_redis_mirror({.url = s.url(), .command_timeout = 100ms});
   ok(s.ask({"PING"}).text == "PONG" ? status{} : status{error{errc::bug, "no answer"}});
   s.ask({"CLIENT", "PAUSE", "1000", "ALL"});
@@ -508,11 +447,11 @@ TEST_CASE("a server that takes the connection and says nothing costs no more tha
 }
 
 TEST_CASE("after any changes, restarts and replays Redis shows the newest row of each key") {
-  if (!server::installed())
+  if (!redis_server::installed())
     return;
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     std::mt19937_64 random{seed};
-    server s;
+    redis_server s;
     auto m = mirror_of(s, true);
     publisher p{10 + seed};
     std::uint64_t written = 0;
