@@ -13,8 +13,9 @@ namespace redis_scripts {
 /// Opens a write. KEYS: meta. ARGV: epoch, "1" for all rows, else "0", the offset last written.
 /// 1: go on; 0: the store isn't where it was left; -1: refused.
 extern const std::string_view begin;
-/// Closes it. KEYS: meta. ARGV: epoch, offset, watermark, updated, and the offset that `begin` left there: the
-/// one last written, or "" if all rows were. 1: done; 0: the store lost something in between; -1: refused.
+/// Closes it. KEYS: meta. ARGV: epoch, offset, watermark, updated, and the offset that `begin` left there:
+/// the one last written, or "" if all rows were. 1: done; 0: the store lost something in between; -1:
+/// refused.
 extern const std::string_view commit;
 /// Changes one key of a view. KEYS: current, series. ARGV: epoch, offset, ttl in ms, mode, window order,
 /// series ("", "keep", "reset"), series floor, number of fields, fields …, then series pairs (score, row or
