@@ -123,8 +123,8 @@ void pane_table::free_through(std::int64_t through) {
 std::vector<std::string> pane_table::changed_since(offset since, std::size_t piece_bytes) const {
   std::vector<std::string> pieces;
   std::string state;
-  for (const auto& [slice, in] : slices_)
-    in->blocks.for_each_chunk(since, [&](const pane_chunk& chunk, std::size_t) {
+  for (const auto& in_slice : slices_)
+    in_slice.second->blocks.for_each_chunk(since, [&](const pane_chunk& chunk, std::size_t) {
       for (std::size_t i = 0; i < chunk.panes(); ++i) {
         if (chunk.changed_at(i) <= since)
           continue;
@@ -133,7 +133,7 @@ std::vector<std::string> pane_table::changed_since(offset since, std::size_t pie
         layout_->save(chunk.state(i), w);
         if (pieces.empty() || pieces.back().size() >= piece_bytes)
           pieces.emplace_back();
-        append_pane(pieces.back(), {slice, keys_->at(chunk.key(i)), chunk.late(i), state});
+        append_pane(pieces.back(), {in_slice.first, keys_->at(chunk.key(i)), chunk.late(i), state});
       }
     });
   return pieces;

@@ -99,7 +99,8 @@ void plan_compiler::read_select(const view_definition& v, const step_scope& scop
       fault(place_in(text, f), path + name.text, f.text, f.hint);
     if (e)
       out.columns.push_back(std::move(*e));
-    auto taken = std::ranges::any_of(keys.variables, [&](const auto& k) { return k.name == name.text; });
+    auto taken = std::ranges::find(keys.variables, name.text, [](const auto& k) { return k.name; }) !=
+                 keys.variables.end();
     if (taken || is_reserved(name.text))
       fault(name.at, path + name.text, "the name \"" + name.text + "\" is taken", "choose another name");
   }
@@ -139,7 +140,7 @@ void plan_compiler::read_cells(const view_definition& v, const step_scope& scope
   for (const auto& [name, text] : v.settings.pairs("select")) {
     if (auto e = read(text, path + ".select." + name.text))
       out.columns.push_back(std::move(*e));
-    auto taken = std::ranges::any_of(by, [&](const text_at& k) { return k.text == name.text; });
+    auto taken = std::ranges::find(by, name.text, &text_at::text) != by.end();
     if (taken || is_reserved(name.text))
       fault(name.at, path + ".select." + name.text, "the name \"" + name.text + "\" is taken",
             "choose another name");

@@ -18,7 +18,7 @@ void plan_compiler::read_tombstones(const view_definition& v, const source_plan&
   const auto by = v.settings.texts("by");
   const auto named = v.settings.pairs("tombstones");
   for (const auto& [name, text] : named)
-    if (std::ranges::none_of(by, [&](const text_at& b) { return b.text == name.text; }))
+    if (std::ranges::find(by, name.text, &text_at::text) == by.end())
       fault(name.at, path + '.' + name.text, "\"" + name.text + "\" is not in `by`");
   for (const auto& name : by) {
     const auto found = std::ranges::find(named, name.text, [](const auto& p) { return p.first.text; });

@@ -234,7 +234,7 @@ void plan_compiler::read_scores(const view_definition& v, view_plan& out) {
     auto score = read_score(name, *settings, names, path, faults_);
     if (!score)
       continue;
-    auto taken = std::ranges::any_of(made->columns, [&](const field& f) { return f.name == name.text; });
+    auto taken = std::ranges::find(made->columns, name.text, &field::name) != made->columns.end();
     if (taken || is_reserved(name.text))
       fault(name.at, path, "the name \"" + name.text + "\" is taken", "choose another name");
     out.scores.push_back(std::move(*score));

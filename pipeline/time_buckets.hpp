@@ -65,12 +65,13 @@ public:
   void take(std::int64_t through, Due due, std::vector<T*>& out) {
     for (auto in = buckets_.begin(); in != buckets_.end() && in->first <= through;) {
       auto& things = in->second;
-      const auto taken = std::ranges::partition(things, [&](const T* x) { return !due(*x); });
+      const auto first = std::partition(things.begin(), things.end(), [&](const T* x) { return !due(*x); });
+      const std::span<T* const> taken{first, things.end()};
       for (auto* x : taken)
         x->*Place = {};
       size_ -= taken.size();
       out.insert(out.end(), taken.begin(), taken.end());
-      things.erase(taken.begin(), taken.end());
+      things.erase(first, things.end());
       for (std::size_t i = 0; i < things.size(); ++i)
         (things[i]->*Place).index = i;
       in = things.empty() ? buckets_.erase(in) : std::next(in);

@@ -13,7 +13,8 @@ value outcome(problem why, value v) {
 /// Applies `f(a, b, out)` if both have these types.
 template <class A, class B, class Out, class F>
 std::optional<value> apply(arguments args, F f) {
-  const auto *a = args[0]->get_if<A>(), *b = args[1]->get_if<B>();
+  const auto* a = args[0]->get_if<A>();
+  const auto* b = args[1]->get_if<B>();
   if (!a || !b)
     return {};
   Out out{};

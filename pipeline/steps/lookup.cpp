@@ -298,9 +298,9 @@ std::unique_ptr<step_plan> compile(const component& c, step_scope& scope, std::v
     scope.slots.resize(scope.fields.size());
     scope.slots[field_at] = s.slots.back();
   }
+  const auto made = c.settings.pairs("set");
   for (const auto& [name, text] : c.settings.pairs("default"))
-    if (std::ranges::none_of(c.settings.pairs("set"),
-                             [&](const auto& p) { return p.first.text == name.text; }))
+    if (std::ranges::find(made, name.text, [](const auto& p) { return p.first.text; }) == made.end())
       out.push_back(
           fault_at(name.at, "lookup.default." + name.text, "`set` makes no field \"" + name.text + '"'));
   if (c.settings.has("default") && miss != on_miss::fallback)

@@ -111,7 +111,7 @@ private:
   result<bool> read(partition_id p, std::size_t max_bytes, std::vector<polled>& out) {
     auto& part = parts_[to_index(p)];
     if (!part.file)
-      TIDEMILL_CHECK(open(p, part, out));
+      TIDEMILL_CHECK(open_next(p, part, out));
     if (!part.file)
       return false;
     TIDEMILL_TRY(auto whole, look(p, part, out));
@@ -138,7 +138,7 @@ private:
   }
 
   /// Finds the file that holds `position`, or says what is gone.
-  status open(partition_id p, followed& part, std::vector<polled>& out) {
+  status open_next(partition_id p, followed& part, std::vector<polled>& out) {
     auto& list = generations(part);
     auto after = std::upper_bound(list.begin(), list.end(), part.position,
                                   [](offset o, const generation& g) { return o < g.base; });

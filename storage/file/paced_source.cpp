@@ -35,7 +35,7 @@ public:
     auto now = timer_.steady();
     auto next = now + wait;
     for (auto p : wanted)
-      next = std::min(next, release(parts_[to_index(p)], now, out));
+      next = std::min(next, release_due(parts_[to_index(p)], now, out));
     if (out.size() > before)
       return {};
     auto until = std::chrono::ceil<std::chrono::milliseconds>(next - now);
@@ -127,7 +127,7 @@ private:
   }
 
   /// Hands out what is due; returns when the next record is.
-  steady::time_point release(lane& part, steady::time_point now, std::vector<polled>& out) {
+  steady::time_point release_due(lane& part, steady::time_point now, std::vector<polled>& out) {
     while (!part.empty()) {
       auto& h = part.front();
       auto* batch = std::get_if<record_batch_ptr>(&h.what);

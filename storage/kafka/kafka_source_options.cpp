@@ -37,7 +37,8 @@ std::string pattern_fault(const std::string& text) {
 void lint_topics(const options& o, std::vector<diagnostic>& out) {
   auto all = o.texts("topics");
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto& [text, at] = all[i];
+    const auto& text = all[i].text;
+    const auto& at = all[i].at;
     auto complain = [&](std::string why, std::string hint) {
       out.push_back({severity::error, at, "topics", std::move(why), std::move(hint)});
     };

@@ -6,7 +6,7 @@
 namespace tidemill {
 namespace {
 
-constexpr std::size_t crc_at = 17, covered_from = 21, before_size = 12;
+constexpr std::size_t covered_from = 21, before_size = 12;
 
 error broken(const std::string& why) {
   return {errc::corrupt, "a record batch is damaged: " + why};

@@ -65,7 +65,7 @@ std::vector<wire_partition_ask> plan_fetch(wire_lane& lane, wire_lane::clock::ti
   auto share = std::clamp(room / now.size(), std::min(smallest_part, usual), usual);
 
   // Only the first batch of the first one may exceed the limits: each has its turn.
-  std::ranges::rotate(now, std::ranges::min_element(now, {}, &wire_part::stood_first));
+  std::rotate(now.begin(), std::ranges::min_element(now, {}, &wire_part::stood_first), now.end());
   now.front()->stood_first = ++lane.turn;
   std::vector<wire_partition_ask> fetch;
   std::size_t in_all = 0;

@@ -64,7 +64,7 @@ public:
 private:
   struct part {
     wire_buffer_ptr buffer; ///< null: too large, its bytes are passed over
-    std::size_t received = 0;
+    std::size_t received;   ///< `emplace()` makes it 0; clang 14 can't have an initialiser here
   };
   [[nodiscard]] wire_header header() { return {++last_id_, client_id_}; }
   void ask(clock::time_point at, wire_api api, std::int16_t version, std::string request);
