@@ -176,13 +176,16 @@ result<made_source> make_kafka(const source_plan& s, const component_home& home)
   return made_source{std::move(source), nullptr, {}};
 }
 
-/// Hands each event to the log under the name of its stream.
+/// Hands each event to the log under the name of its stream, and under the source's own number of its
+/// partition: those among all sources may be others after a change of the definition.
 class dead_letters_of_source : public event_sink {
 public:
-  dead_letters_of_source(const source_plan& s, const std::shared_ptr<dead_letter_log>& log) {
+  dead_letters_of_source(const source_plan& s, std::uint32_t first,
+                         const std::shared_ptr<dead_letter_log>& log)
+      : first_(first) {
     for (const auto& o : s.outputs)
-      if (o.kind != output_kind::events)
-        streams_.emplace(o.name, dead_letter_sink{log, o.name});
+      if (o.kind != output_kind::events) // earlier versions kept progress by number under the stream's name
+        streams_.emplace(o.name, dead_letter_sink{log, s.name + '/' + o.name});
   }
 
   result<std::map<partition_id, offset>> resume() override {
@@ -200,15 +203,18 @@ public:
           least.emplace(p, upto);
       first = false;
     }
-    return least;
+    std::map<partition_id, offset> numbered;
+    for (const auto& [p, upto] : least)
+      numbered.emplace(static_cast<partition_id>(to_index(p) + first_), upto);
+    return numbered;
   }
 
   status write(const outgoing_batch& batch) override {
     for (auto& [name, sink] : streams_) {
-      outgoing_batch mine{batch.partition, batch.upto, {}, 0};
+      outgoing_batch mine{static_cast<partition_id>(to_index(batch.partition) - first_), batch.upto, {}, 0};
       for (const auto& e : batch.events)
         if (e.stream == name)
-          mine.events.push_back(e);
+          mine.events.emplace_back(e).id.partition = mine.partition;
       TIDEMILL_CHECK(sink.write(mine));
     }
     return {};
@@ -221,6 +227,7 @@ public:
   }
 
 private:
+  std::uint32_t first_;
   std::map<std::string, dead_letter_sink, std::less<>> streams_;
 };
 
@@ -250,17 +257,24 @@ bool feeds(const source_plan& source, const sink_plan& s) {
   });
 }
 
-kafka_sink_settings kafka_sink(const sink_plan& s, const plan& all,
-                               const std::vector<numbered_source>& sources) {
+/// What comes to a sink of events.
+std::vector<sink_input> inputs_of(const sink_plan& s, const plan& all,
+                                  const std::vector<sink_input>& sources) {
+  std::vector<sink_input> inputs;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (feeds(all.sources[i], s))
+      inputs.push_back(sources[i]);
+  for (const auto& alert : s.alerts)
+    inputs.push_back({alert, number_of_alert(alert)});
+  return inputs;
+}
+
+kafka_sink_settings kafka_sink(const sink_plan& s, const plan& all, const std::vector<sink_input>& sources) {
   auto k = kafka_sink_settings_of(s.settings.settings);
   k.pipeline = all.written.name;
   k.name = s.settings.name.text;
   k.client.client_id = client_id(k.pipeline);
-  for (std::size_t i = 0; i < sources.size(); ++i)
-    if (feeds(all.sources[i], s))
-      k.inputs.push_back({sources[i].name, sources[i].first, sources[i].partitions});
-  for (const auto& alert : s.alerts)
-    k.inputs.push_back({alert, number_of_alert(alert), 1});
+  k.inputs = inputs_of(s, all, sources);
   return k;
 }
 
@@ -309,6 +323,16 @@ result<std::unique_ptr<record_source>> make_replay_source(const source_plan& s, 
   return std::move(made->source);
 }
 
+std::uint64_t identity_at_sinks(const source_plan& s, const record_source& opened,
+                                const data_directory& data) {
+  if (opened.assigns()) // each partition has an identity of its own, and a group that guards them all
+    return 0;
+  // Another data folder counts the same files from another one on, as some are gone by then.
+  auto here =
+      s.settings.type == "file" && s.settings.settings.flag("follow") ? data.store_id() : std::string{};
+  return hash64(opened.identity() + here);
+}
+
 schema declared_columns(const component& c) {
   schema columns;
   for (const auto& [name, settings] : c.settings.sections("columns")) {
@@ -340,7 +364,7 @@ std::unique_ptr<table_store> make_table(const component& c, const std::filesyste
 }
 
 result<std::shared_ptr<exchange_log>> open_exchange(const plan& all, std::size_t s,
-                                                    const std::vector<numbered_source>& sources,
+                                                    const std::vector<sink_input>& sources,
                                                     const std::filesystem::path& data) {
   const auto& plan = *all.sources[s].exchange;
   const auto folder = exchange_folder(data, all.sources[s]);
@@ -355,18 +379,18 @@ result<std::shared_ptr<exchange_log>> open_exchange(const plan& all, std::size_t
   l.name = all.sources[s].name;
   l.partitions = plan.partitions;
   for (auto from : plan.sources)
-    l.sources.push_back({sources.at(from).name, sources.at(from).first, sources.at(from).partitions});
+    l.sources.push_back({sources.at(from).source, sources.at(from).first, sources.at(from).partitions});
   for (const auto& in : plan.inputs)
     l.inputs.push_back(in.origin);
   return exchange_log::open(folder, std::move(l), new_log_id());
 }
 
 result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,
-                                                    const std::vector<numbered_source>& sources) {
+                                                    const std::vector<sink_input>& sources) {
   if (s.settings.type == "kafka")
     return make_kafka_event_sink(kafka_sink(s, all, sources));
   return std::unique_ptr<event_sink>{
-      std::make_unique<file_event_sink>(sink_file(s, all), csv_columns(s, all))};
+      std::make_unique<file_event_sink>(sink_file(s, all), csv_columns(s, all), inputs_of(s, all, sources))};
 }
 
 result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s, const plan& all) {
@@ -406,9 +430,9 @@ std::uint32_t number_of_alert(const std::string& name) {
   return 0x8000'0000u | static_cast<std::uint32_t>(hash64(name));
 }
 
-std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s,
+std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s, std::uint32_t first,
                                                   std::shared_ptr<dead_letter_log> log) {
-  return std::make_unique<dead_letters_of_source>(s, log);
+  return std::make_unique<dead_letters_of_source>(s, first, log);
 }
 
 } // namespace tidemill

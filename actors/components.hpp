@@ -10,6 +10,7 @@
 #include "storage/log_mirror.hpp"
 #include "storage/record_source.hpp"
 #include "storage/row_sink.hpp"
+#include "storage/sink_input.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -53,20 +54,18 @@ struct made_source {
 [[nodiscard]] std::unique_ptr<table_store> make_table(const component& c, const std::filesystem::path& base,
                                                       const std::filesystem::path& folder);
 
-/// A source whose events may reach a sink: its partitions have the numbers `first` and up there.
-struct numbered_source {
-  std::string name;
-  std::uint32_t first = 0, partitions = 1;
-};
+/// What the sinks of `data` know a source's offsets by, see `sink_input::identity`.
+[[nodiscard]] std::uint64_t identity_at_sinks(const source_plan& s, const record_source& opened,
+                                              const data_directory& data);
 
 /// The log of the exchange that is source `s` of the plan. `sources` are those before it.
 [[nodiscard]] result<std::shared_ptr<exchange_log>> open_exchange(const plan& all, std::size_t s,
-                                                                  const std::vector<numbered_source>& sources,
+                                                                  const std::vector<sink_input>& sources,
                                                                   const std::filesystem::path& data);
 
 /// For sinks whose `feed` is `events`. `sources` are all of the plan.
-[[nodiscard]] result<std::unique_ptr<event_sink>>
-make_event_sink(const sink_plan& s, const plan& all, const std::vector<numbered_source>& sources);
+[[nodiscard]] result<std::unique_ptr<event_sink>> make_event_sink(const sink_plan& s, const plan& all,
+                                                                  const std::vector<sink_input>& sources);
 /// `sealed_rows`.
 [[nodiscard]] result<std::unique_ptr<sealed_sink>> make_sealed_sink(const sink_plan& s, const plan& all);
 /// `changes`.
@@ -76,8 +75,9 @@ make_event_sink(const sink_plan& s, const plan& all, const std::vector<numbered_
 /// The number under which the entries of an alert reach a sink of events: never that of a source's partition,
 /// and the same whatever else the pipeline has.
 [[nodiscard]] std::uint32_t number_of_alert(const std::string& name);
-/// All side outputs of one source, into the dead-letter log.
-[[nodiscard]] std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s,
+/// All side outputs of one source, into the dead-letter log, whose letters know partitions by the source's
+/// own numbers.
+[[nodiscard]] std::unique_ptr<event_sink> make_dead_letter_sink(const source_plan& s, std::uint32_t first,
                                                                 std::shared_ptr<dead_letter_log> log);
 
 } // namespace tidemill

@@ -113,7 +113,7 @@ void platform::impl::add_sinks(std::vector<supervised>& children) {
       return parent->spawn<caf::detached>(
           event_sink_actor,
           event_sink_setup{common(shown, name), [this, s]() -> result<std::unique_ptr<event_sink>> {
-                             return make_dead_letter_sink(all->sources[s], dead_letters);
+                             return make_dead_letter_sink(all->sources[s], numbered[s].first, dead_letters);
                            }});
     };
     dead_letters_of.push_back(add(children, std::move(child)));

@@ -71,7 +71,7 @@ struct platform::impl {
   std::vector<std::unique_ptr<source_runner>> runners;
   std::vector<std::shared_ptr<ingest_log>> ingests;
   std::vector<std::shared_ptr<exchange_log>> exchanges; ///< by source; null for others
-  std::vector<numbered_source> numbered; ///< how sinks tell partitions of several sources apart
+  std::vector<sink_input> numbered; ///< how sinks tell partitions of several sources apart
   std::unique_ptr<system_config> config;
   std::unique_ptr<caf::actor_system> system;
   caf::actor supervising;

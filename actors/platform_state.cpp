@@ -155,7 +155,9 @@ status platform::impl::open_sources(const std::stop_token& stop) {
   TIDEMILL_TRY(auto sources_folder, data->subfolder("sources"));
   for (std::size_t s = 0; s < all->sources.size(); ++s) {
     TIDEMILL_CHECK(open_source(s, stop));
-    numbered.push_back({all->sources[s].name, base, opened[s]->partitions()});
+    const auto& source = all->sources[s];
+    numbered.push_back(
+        {source.name, base, opened[s]->partitions(), identity_at_sinks(source, *opened[s], *data)});
     base += opened[s]->partitions();
   }
   return {};

@@ -230,7 +230,8 @@ void worker_state::emit(std::vector<emission> out, const token_ptr& token) {
       if (!wanted || e.id.at < *sink.floor)
         continue;
       w->batch.bytes += e.json.size();
-      auto& event = w->batch.events.emplace_back(outgoing_event{e.id, e.json, o.name, {}});
+      const event_id id{at_sinks(), e.id.at, e.id.index};
+      auto& event = w->batch.events.emplace_back(outgoing_event{id, e.json, o.name, {}});
       event.input = static_cast<std::uint32_t>(o.input);
       if (o.kind == output_kind::exchange)
         event.key = e.keys.front();

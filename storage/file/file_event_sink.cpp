@@ -5,6 +5,8 @@
 namespace tidemill {
 namespace {
 
+const std::string by_source(1, '\0');
+
 std::string form_of(const std::vector<std::string>& csv_columns) {
   if (csv_columns.empty())
     return "events as ndjson";
@@ -17,10 +19,27 @@ std::string form_of(const std::vector<std::string>& csv_columns) {
   return form;
 }
 
+/// What `sync` has noted. Earlier versions noted the number of partitions, never 0, and then number and
+/// offset of each.
+result<sink_progress> read_note(std::string_view note, const std::vector<sink_input>& inputs) {
+  if (note.starts_with(by_source))
+    return decode_progress(note.substr(by_source.size()), inputs);
+  sink_progress upto;
+  byte_reader r{note};
+  for (auto n = r.varint(); n > 0 && r.ok(); --n) {
+    auto p = partition_id{static_cast<std::uint32_t>(r.varint())};
+    upto[p] = r.varint();
+  }
+  if (!r.ok() || !r.at_end())
+    return error{errc::bug, "a cursor of events passes its checksum but doesn't decode"};
+  return upto;
+}
+
 } // namespace
 
-file_event_sink::file_event_sink(std::filesystem::path out, std::vector<std::string> csv_columns)
-    : out_(std::move(out), form_of(csv_columns)) {
+file_event_sink::file_event_sink(std::filesystem::path out, std::vector<std::string> csv_columns,
+                                 std::vector<sink_input> inputs)
+    : out_(std::move(out), form_of(csv_columns)), inputs_(std::move(inputs)) {
   if (!csv_columns.empty())
     csv_.emplace(std::move(csv_columns));
 }
@@ -30,13 +49,7 @@ result<std::map<partition_id, offset>> file_event_sink::resume() {
   upto_.clear();
   changed_ = false;
   if (note) {
-    byte_reader r{*note};
-    for (auto n = r.varint(); n > 0 && r.ok(); --n) {
-      auto p = partition_id{static_cast<std::uint32_t>(r.varint())};
-      upto_[p] = r.varint();
-    }
-    if (!r.ok() || !r.at_end())
-      return error{errc::bug, "a cursor of events passes its checksum but doesn't decode"};
+    TIDEMILL_TRY(upto_, read_note(*note, inputs_));
   }
   return upto_;
 }
@@ -62,14 +75,7 @@ status file_event_sink::write(const outgoing_batch& batch) {
 status file_event_sink::sync() {
   if (!changed_)
     return {};
-  std::string note;
-  byte_writer w{note};
-  w.varint(upto_.size());
-  for (auto [p, upto] : upto_) {
-    w.varint(to_index(p));
-    w.varint(upto);
-  }
-  TIDEMILL_CHECK(out_.commit(note));
+  TIDEMILL_CHECK(out_.commit(by_source + encode_progress(upto_, inputs_)));
   changed_ = false;
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "storage/kafka/kafka_settings.hpp"
+#include "storage/sink_input.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -10,14 +11,6 @@
 #include <vector>
 
 namespace tidemill {
-
-/// A source whose events reach a sink of events: its partitions have the numbers `first` and up there.
-/// Progress is kept by its name, so numbers may be others after a change of the definition.
-struct kafka_sink_input {
-  std::string source;
-  std::uint32_t first = 0;
-  std::uint32_t partitions = 1;
-};
 
 struct kafka_sink_settings {
   std::string pipeline, name; ///< with `tidemill.` before them: the id of the writer, see `writer_id`
@@ -33,7 +26,7 @@ struct kafka_sink_settings {
   std::string compression = "lz4";            ///< none, gzip, snappy, lz4 or zstd
   std::chrono::milliseconds linger{20};       ///< how long a request waits for more records
   std::size_t buffer = 32u << 20;             ///< bytes that may wait in the client
-  std::vector<kafka_sink_input> inputs;       ///< empty: one nameless source
+  std::vector<sink_input> inputs;             ///< empty: one nameless source
   std::chrono::milliseconds patience{5000}; ///< how long a call waits for a broker before it is `unavailable`
   std::chrono::milliseconds takeover{20'000}; ///< the same for taking the place of an earlier writer
 

@@ -15,7 +15,6 @@ constexpr std::string_view prefix = "tidemill/1 ";
 constexpr std::size_t longest_head = prefix.size() + 6; // "63/64 "
 // Whole groups of four characters, so that the texts of a note can be joined and decoded at once.
 constexpr std::size_t base64_per_text = (longest_metadata - longest_head) / 4 * 4;
-constexpr char progress_kind = 'E';
 // Checksum, generation and sequence.
 constexpr std::size_t envelope = 4 + 10 + 10;
 
@@ -79,15 +78,6 @@ error incomplete() {
   return {errc::corrupt, "the progress kept in a group's offset metadata is incomplete or damaged"};
 }
 
-const kafka_sink_input& input_of(partition_id p, const std::vector<kafka_sink_input>& inputs) {
-  static const kafka_sink_input nameless;
-  const auto* found = &nameless;
-  for (const auto& i : inputs)
-    if (i.first <= to_index(p) && (found == &nameless || i.first >= found->first))
-      found = &i;
-  return *found;
-}
-
 } // namespace
 
 std::size_t note_capacity(std::size_t partitions) {
@@ -146,59 +136,7 @@ result<std::optional<sink_note>> decode_note(const std::vector<std::string>& tex
   return std::optional{std::move(note)};
 }
 
-std::string encode_progress(const sink_progress& p, const std::vector<kafka_sink_input>& inputs) {
-  std::map<std::string_view, std::vector<std::pair<std::uint32_t, offset>>> by_source;
-  for (auto [partition, upto] : p) {
-    const auto& in = input_of(partition, inputs);
-    by_source[in.source].emplace_back(to_index(partition) - in.first, upto);
-  }
-  std::string out(1, progress_kind);
-  byte_writer w{out};
-  w.varint(by_source.size());
-  for (const auto& [source, partitions] : by_source) {
-    w.text(source);
-    w.varint(partitions.size());
-    std::uint32_t last = 0;
-    for (auto [number, upto] : partitions) {
-      w.varint(number - last);
-      w.varint(upto);
-      last = number;
-    }
-  }
-  return out;
-}
-
-result<sink_progress> decode_progress(std::string_view body, const std::vector<kafka_sink_input>& inputs) {
-  sink_progress out;
-  if (!body.starts_with(progress_kind))
-    return out;
-  byte_reader r{body.substr(1)};
-  for (auto sources = r.varint(); sources > 0 && r.ok(); --sources) {
-    auto name = r.text();
-    auto in = std::find_if(inputs.begin(), inputs.end(), [&](const auto& i) { return i.source == name; });
-    std::uint64_t number = 0;
-    for (auto n = r.varint(); n > 0 && r.ok(); --n) {
-      number += r.varint();
-      auto upto = r.varint();
-      if (in != inputs.end() && number < in->partitions)
-        out[partition_id{static_cast<std::uint32_t>(in->first + number)}] = upto;
-      if (name.empty() && inputs.empty())
-        out[partition_id{static_cast<std::uint32_t>(number)}] = upto;
-    }
-  }
-  if (!r.ok() || !r.at_end())
-    return incomplete();
-  return out;
-}
-
-std::size_t longest_progress(const std::vector<kafka_sink_input>& inputs) {
-  std::size_t out = 4;
-  for (const auto& i : inputs)
-    out += i.source.size() + 6 + std::size_t{i.partitions} * 7; // offsets below 2^42
-  return out;
-}
-
-std::string id_text(const event_id& id, const std::vector<kafka_sink_input>& inputs) {
+std::string id_text(const event_id& id, const std::vector<sink_input>& inputs) {
   const auto& in = input_of(id.partition, inputs);
   std::string out;
   out.reserve(in.source.size() + 40);

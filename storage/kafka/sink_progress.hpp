@@ -3,11 +3,10 @@
 #include "event/ids.hpp"
 #include "event/result.hpp"
 #include "event/time.hpp"
-#include "storage/kafka/kafka_sink_settings.hpp"
+#include "storage/sink_input.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,18 +35,7 @@ inline constexpr std::size_t most_note_texts = 64;
 /// first is empty. Errors: `mismatch` (another program's), `corrupt` (incomplete or damaged).
 [[nodiscard]] result<std::optional<sink_note>> decode_note(const std::vector<std::string>& texts);
 
-using sink_progress = std::map<partition_id, offset>;
-/// Per source, by name, the offset of each partition: about 7 bytes a partition.
-[[nodiscard]] std::string encode_progress(const sink_progress& p,
-                                          const std::vector<kafka_sink_input>& inputs);
-/// Nothing if the body is not of events. Sources and partitions that are no longer there are left out.
-/// Errors: `corrupt`.
-[[nodiscard]] result<sink_progress> decode_progress(std::string_view body,
-                                                    const std::vector<kafka_sink_input>& inputs);
-/// How long `encode_progress` may get for these sources.
-[[nodiscard]] std::size_t longest_progress(const std::vector<kafka_sink_input>& inputs);
-
 /// `clicks/3/1042/0`: source, its partition, offset, index.
-[[nodiscard]] std::string id_text(const event_id& id, const std::vector<kafka_sink_input>& inputs);
+[[nodiscard]] std::string id_text(const event_id& id, const std::vector<sink_input>& inputs);
 
 } // namespace tidemill

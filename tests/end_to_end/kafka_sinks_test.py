@@ -151,6 +151,24 @@ class KafkaSinks(support.Case):
         kinds = collections.Counter(json.loads(r.value)["stream"] for r in self.broker.consume("refused"))
         self.assertEqual(kinds, {"clicks.dead": 3, "minutes.late": 3})
 
+    def test_events_of_two_sources_have_ids_of_their_own(self):
+        source = "  %s: {type: http, partitions: 2, partition_by: n, schema: {ts: timestamp_s, n: int}, time: {field: ts}}\n"
+        p = self.pipeline(
+            f"pipeline: two-{self.folder.name[-8:]}\nsources:\n" + source % "left" + source % "right"
+            + "streams:\n  l: {from: left, steps: [{filter: 'true'}]}\n  r: {from: right, steps: [{filter: 'true'}]}\n"
+            + f'sinks:\n  out: {{type: kafka, brokers: ["{self.broker.address}"], topic: copies, from: [l, r]}}\n'
+            + 'serve: {http: "127.0.0.1:0"}\n')
+        p.start().address()
+        support.wait_for("ready", lambda: p.request("GET", "/readyz")[0] == 200)
+        for name in ("left", "right"):
+            self.assertEqual(p.post(name, [{"ts": START, "n": n} for n in range(20)])[0], 202)
+        support.wait_for("all events are read",
+                         lambda: sum(q["offset"] for q in p.get("/v1/pipeline")["partitions"]) == 40)
+        self.assertEqual(p.terminate(), 0, p.said())
+        ids = collections.Counter(self.ids("copies"))
+        self.assertEqual((len(ids), set(ids.values())), (40, {1}))
+        self.assertEqual({i.rsplit("/", 2)[0] for i in ids}, {"left/0", "left/1", "right/0", "right/1"})
+
     def caught_up(self, p):
         """All that was sent has been read, and views have it."""
         ends = sum(self.broker.ends("clicks").values())

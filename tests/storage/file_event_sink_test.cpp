@@ -105,6 +105,24 @@ TEST_CASE("a file of somebody else is left as it is") {
   CHECK(resumed(sink).empty());
 }
 
+TEST_CASE("the cursor of an earlier version, which knew partitions by number, is read") {
+  temporary_folder folder;
+  auto out = folder.path() / "out";
+  {
+    output_file file{out, "events as ndjson"};
+    REQUIRE(file.resume());
+    REQUIRE(file.append("one\n"));
+    REQUIRE(file.commit({"\x02\x00\x05\x03\x80\x01", 6})); // 2 partitions: 0 up to 5, 3 up to 128
+  }
+  file_event_sink sink{out, {}, {{"clicks", 0, 4, 77}}};
+  CHECK(resumed(sink) == uptos{{partition_id{0}, 5}, {partition_id{3}, 128}});
+  REQUIRE(sink.write(batch(0, 6, {"two"})));
+  REQUIRE(sink.sync());
+  file_event_sink moved{folder.path() / "out", {}, {{"new", 0, 1, 5}, {"clicks", 1, 4, 77}}};
+  sink = file_event_sink{folder.path() / "other"}; // lets go of the file
+  CHECK(resumed(moved) == uptos{{partition_id{1}, 6}, {partition_id{4}, 128}});
+}
+
 TEST_CASE("a file that is missing, shorter or changed is an error naming both files") {
   temporary_folder folder;
   auto out = folder.path() / "out";

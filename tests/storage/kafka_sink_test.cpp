@@ -23,7 +23,7 @@ sink_note note_of(std::size_t bytes, std::uint64_t seed = 7) {
   return n;
 }
 
-const std::vector<kafka_sink_input> two_sources{{"clicks", 0, 4}, {"orders", 4, 2}};
+const std::vector<sink_input> two_sources{{"clicks", 0, 4}, {"orders", 4, 2}};
 
 } // namespace
 
@@ -89,8 +89,20 @@ TEST_CASE("progress is kept by source: numbers of partitions may move") {
   CHECK(decode_progress(body + 'x', two_sources).error().code() == errc::corrupt);
 }
 
+TEST_CASE("progress of a source of another identity doesn't count") {
+  const std::vector<sink_input> before{{"clicks", 0, 1, 7}, {"orders", 1, 1, 8}, {"topic", 2, 1}};
+  auto body = encode_progress({{p(0), 10}, {p(1), 20}, {p(2), 30}}, before);
+  CHECK((*decode_progress(body, {{"clicks", 0, 1, 9}, {"orders", 1, 1, 8}, {"topic", 2, 1}}) ==
+         sink_progress{{p(1), 20}, {p(2), 30}}));
+  // Of an earlier version: source "clicks", partition 0, up to 10.
+  CHECK((*decode_progress(std::string_view{"E\x01\x06"
+                                           "clicks\x01\x00\x0a",
+                                           12},
+                          before) == sink_progress{{p(0), 10}}));
+}
+
 TEST_CASE("the longest progress of sources is no shorter than what they come to") {
-  std::vector<kafka_sink_input> inputs{{"clicks", 0, 300}, {"orders", 300, 40}};
+  std::vector<sink_input> inputs{{"clicks", 0, 300}, {"orders", 300, 40}};
   sink_progress held;
   for (std::uint32_t i = 0; i < 340; ++i)
     held[p(i)] = (std::uint64_t{1} << 41) + i;
