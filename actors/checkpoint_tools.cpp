@@ -210,9 +210,14 @@ void compare_view(const plan& before, const view_plan& old, const plan& after, s
           out.text += "renamed " + where + " → " + v.name +
                       ": the same state under another name; state is stored by name, so " + v.name +
                       " starts empty. Keep the name to keep the state\n";
+          out.loses = true;
           return;
         }
-    out.text += "removed " + where + ": its state is dropped\n";
+    const auto asleep = find_source(after, source_holding(before, old)) == nullptr;
+    out.text += "removed " + where +
+                (asleep ? ": its state stays in the data folder, as that of its source\n"
+                        : ": its state is dropped\n");
+    out.loses |= !asleep;
   } else if (source_holding(before, old) != source_holding(after, *now)) {
     line(true, where + ": it reads source " + source_holding(after, *now) + " now, its windows start anew");
   } else if (now->state_id != old.state_id) {
@@ -241,7 +246,11 @@ void compare_steps(const plan& before, const plan& after, state_changes& out) {
   auto old = step_ids(before), now = step_ids(after);
   for (const auto& [name, id] : old)
     if (auto found = now.find(name); found == now.end()) {
-      out.text += "removed step " + name + ": what it knows is dropped\n";
+      const auto asleep = find_source(after, id.substr(0, id.find(' '))) == nullptr;
+      out.text += "removed step " + name +
+                  (asleep ? ": what it knows stays in the data folder, as the state of its source\n"
+                          : ": what it knows is dropped\n");
+      out.loses |= !asleep;
     } else if (found->second == id) {
       out.text += "kept    step " + name + '\n';
     } else {

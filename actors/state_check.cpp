@@ -4,6 +4,7 @@
 #include "storage/checkpoint/manifest.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace tidemill {
 
@@ -60,6 +61,18 @@ void check_step(const step_state_plan& step, const checkpoint* saved, state_repo
                                   "doesn't know earlier events");
 }
 
+/// What the workers of an exchange leave.
+void drop_workers(const std::string& exchange, const std::filesystem::path& data, state_report& report) {
+  std::error_code ignored;
+  report.stale.push_back(data / "journal" / exchange);
+  report.stale.push_back(data / "at_work" / exchange);
+  const auto prefix = safe_name(exchange + '/');
+  if (std::filesystem::is_directory(data / "checkpoints", ignored))
+    for (const auto& entry : std::filesystem::directory_iterator{data / "checkpoints", ignored})
+      if (entry.path().filename().string().starts_with(prefix))
+        report.stale.push_back(entry.path());
+}
+
 /// A log of other events is of no use, and neither is what was made of it.
 void check_exchange(const source_plan& source, const std::filesystem::path& data, state_report& report) {
   std::error_code ignored;
@@ -76,24 +89,84 @@ void check_exchange(const source_plan& source, const std::filesystem::path& data
     return;
   report.lost.push_back("exchange " + source.name +
                         " was changed, or what comes before it: what lies in its log is dropped");
-  report.stale.push_back(data / "journal" / source.name);
-  report.stale.push_back(data / "at_work" / source.name);
-  const auto prefix = safe_name(source.name + '/');
-  if (std::filesystem::is_directory(data / "checkpoints", ignored))
-    for (const auto& entry : std::filesystem::directory_iterator{data / "checkpoints", ignored})
-      if (entry.path().filename().string().starts_with(prefix))
+  drop_workers(source.name, data, report);
+}
+
+/// Views and steps of these names have state, or will have.
+std::set<std::string> names_in(const plan& p) {
+  std::set<std::string> names;
+  for (const auto& source : p.sources)
+    for (const auto& [name, id] : state_identities(source))
+      names.insert(name);
+  return names;
+}
+
+/// Exchanges that were there and are none of the plan any more.
+std::set<std::string> removed_exchanges(const plan& p, const std::filesystem::path& data,
+                                        state_report& report) {
+  std::set<std::string> removed;
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(data / "exchange", ignored))
+    return removed;
+  for (const auto& entry : std::filesystem::directory_iterator{data / "exchange", ignored}) {
+    const auto name = entry.path().filename().string();
+    if (std::ranges::any_of(p.sources, [&](const source_plan& s) { return s.exchange && s.name == name; }))
+      continue;
+    auto logs = std::filesystem::directory_iterator{entry.path(), ignored};
+    if (logs == std::filesystem::directory_iterator{})
+      continue; // its name alone is kept: a log that comes later has higher offsets than it had
+    removed.insert(name);
+    report.lost.push_back("exchange " + name + " is no longer in the file: what lies in its log is dropped");
+    for (const auto& log : logs)
+      report.stale.push_back(log.path());
+    drop_workers(name, data, report);
+  }
+  return removed;
+}
+
+/// What is in the data folder and no longer in the plan. It can't be left lying: if it came back later it
+/// would lack the events in between. Only what belongs to a source that isn't there either stays as it is,
+/// and goes on with it.
+void check_removed(const plan& p, const std::filesystem::path& data,
+                   const std::vector<checkpoint_store::history>& histories, state_report& report) {
+  const auto names = names_in(p);
+  const auto exchanges = removed_exchanges(p, data, report);
+  std::set<std::string> removed, asleep;
+  for (const auto& h : histories) {
+    const auto source = h.key.substr(0, h.key.rfind('/'));
+    const auto here = exchanges.contains(source) ||
+                      std::ranges::find(p.sources, source, &source_plan::name) != p.sources.end();
+    for (const auto& k : h.checkpoints)
+      for (const auto& [name, id] : k.head.state_ids)
+        if (!names.contains(name))
+          (here ? removed : asleep).insert(name);
+  }
+  std::error_code ignored;
+  if (std::filesystem::is_directory(data / "views", ignored))
+    for (const auto& entry : std::filesystem::directory_iterator{data / "views", ignored})
+      if (auto view = entry.path().filename().string(); !names.contains(view) && !asleep.contains(view)) {
+        removed.erase(view);
+        report.lost.push_back("view " + view +
+                              " is no longer in the file: its rows and open windows are dropped; under its "
+                              "old name it would go on");
         report.stale.push_back(entry.path());
+      }
+  for (const auto& step : removed)
+    if (step.find('/') != std::string::npos)
+      report.lost.push_back("step " + step + " is no longer in the file: what it knows is dropped");
 }
 
 } // namespace
 
 state_report check_state(const plan& p, const std::filesystem::path& data, checkpoint_store& checkpoints) {
   state_report report;
-  if (auto histories = checkpoints.histories())
+  if (auto histories = checkpoints.histories()) {
     for (const auto& source : p.sources)
       for (const auto& stream : source.streams)
         for (const auto& step : stream.states)
           check_step(step, newest_checkpoint(*histories, source.name), report);
+    check_removed(p, data, *histories, report);
+  }
   std::error_code ignored;
   for (const auto& source : p.sources)
     if (source.exchange)

@@ -25,10 +25,15 @@ def pipeline(*sources):
 
 
 class ChangedFile(support.Case):
-    def begin(self, yaml):
+    def write(self, yaml):
         self.p.write(yaml)
-        self.p.start().address()
-        support.wait_for("ready", lambda: self.p.request("GET", "/readyz")[0] == 200)
+        return self.p.file
+
+    def begin(self, yaml, *flags):
+        self.write(yaml)
+        self.p.start(*flags).address()
+        support.wait_for(lambda: f"ready: {self.p.request('GET', '/readyz')[1]} {self.p.said()}",
+                         lambda: self.p.request("GET", "/readyz")[0] == 200)
 
     def post(self, source, numbers):
         status, answer = self.p.post(source, [{"ts": 1_767_571_200 + n, "n": n} for n in numbers])
@@ -76,6 +81,63 @@ class ChangedFile(support.Case):
         self.post("a", range(10, 17))
         self.post("b", range(20, 25))
         self.end()
+
+    # State that the file no longer names.
+
+    KEYED = """\
+pipeline: p
+sources:
+  a:
+    type: http
+    schema: {ts: timestamp_s, n: int}
+    time: {field: ts, out_of_order: 0s, idle: 1h}
+streams:
+  keyed: {from: a, key_by: [n]}
+views:
+  tens: {from: a, window: {size: 10s}, select: {events: 'count()'}}
+  each: {from: keyed, window: global, retain: 30d, by: [n], emit: {every: 50ms}, select: {events: 'count()'}}
+serve: {http: "127.0.0.1:0"}
+engine: {checkpoint: 100ms}
+"""
+
+    def post_some(self, numbers):
+        self.post("a", numbers)
+        support.wait_for("all is read", lambda: self.p.get("/v1/pipeline")["partitions"][0]["lag"] == 0)
+
+    def test_a_view_that_was_renamed_and_renamed_back_does_not_go_on_with_a_hole(self):
+        renamed = self.KEYED.replace("  tens:", "  decades:")
+        self.begin(self.KEYED)
+        self.post_some(range(15))
+        self.assertEqual(self.p.terminate(), 0)
+        code, text = support.run_tool("plan", self.write(renamed), "--data", self.p.data)
+        self.assertIn("state lost: view tens is no longer in the file", text)
+        self.assertEqual(self.p.run(), 1)
+        self.assertIn("--accept-loss", self.p.said())
+        self.begin(renamed, "--accept-loss")
+        self.post_some(range(15, 35))
+        self.assertEqual(self.p.terminate(), 0)
+        self.begin(self.KEYED, "--accept-loss")
+        self.post_some(range(35, 65))
+        rows = support.wait_for("the last whole window", lambda: [
+            r for r in self.p.rows("tens", window="all")["rows"] if r["window_start"].endswith("00:00:50Z")] and self.p.rows("tens", window="all"))
+        self.assertEqual([(r["window_start"][-6:], r["events"]) for r in rows["rows"]],
+                         [("00:30Z", 5), ("00:40Z", 10), ("00:50Z", 10)])
+
+    def test_an_exchange_that_was_taken_out_and_put_back_begins_anew(self):
+        without = "".join(line + "\n" for line in self.KEYED.splitlines() if "keyed" not in line and line != "streams:")
+        self.begin(self.KEYED)
+        self.post_some(range(5))
+        self.assertEqual(self.p.terminate(), 0)
+        self.write(without)
+        self.assertEqual(self.p.run(), 1)
+        self.assertIn("exchange keyed is no longer in the file", self.p.said())
+        self.begin(without, "--accept-loss")
+        self.post_some(range(5))
+        self.assertEqual(self.p.terminate(), 0)
+        self.begin(self.KEYED)
+        self.post_some(range(3))
+        support.wait_for(lambda: f"three counts of 1: {self.p.rows('each', window='open')}",
+                         lambda: [r["events"] for r in self.p.rows("each", window="open")["rows"]] == [1, 1, 1])
 
 
 if __name__ == "__main__":

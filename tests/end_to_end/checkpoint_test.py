@@ -203,7 +203,7 @@ class Checkpoints(support.Case):
         code, text = diff(lambda y: y.replace("events: 'count()', total:", "n: 'count()', total:"))
         self.assertRegex(text, r"lost +view totals: its rows are made otherwise")
         code, text = diff(lambda y: y.replace("  minutes:", "  per_minute:"))
-        self.assertEqual(code, 0)
+        self.assertEqual(code, 1)
         self.assertRegex(text, r"renamed view minutes → per_minute")
         code, text = diff(lambda y: y.replace("type: file", "type: nonsense"))
         self.assertEqual(code, 78)
