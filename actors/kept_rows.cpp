@@ -1,6 +1,7 @@
 #include "actors/kept_rows.hpp"
 
 #include "pipeline/publication.hpp"
+#include "storage/log/segment_reader.hpp"
 
 namespace tidemill {
 
@@ -22,7 +23,12 @@ result<snapshot_ptr> kept_rows(const std::shared_ptr<const plan>& all, std::size
   if (!std::filesystem::exists(log, ignored))
     return snapshot_ptr{};
   view state{all, source, number, partitions, 0};
-  TIDEMILL_TRY(auto opened, open_view_log(log, state));
+  status recovered;
+  TIDEMILL_CHECK(read_segments(log, [&](std::uint64_t, std::string_view record) {
+    recovered = state.recover(record);
+    return recovered.has_value();
+  }));
+  TIDEMILL_CHECK(recovered);
   std::vector<row_ptr> rows;
   for (const auto& [end, of_window] : state.sealed_after(time_min))
     rows.insert(rows.end(), of_window.begin(), of_window.end());

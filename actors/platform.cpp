@@ -189,13 +189,13 @@ std::uint64_t platform::impl::events() const {
 
 /// What may take long: the first time that a broker is reached, or another process gives way.
 status platform::impl::start_engine(const std::stop_token& stop) {
-  if (!data) {
+  if (!data)
     TIDEMILL_CHECK(stand_by(stop));
-    TIDEMILL_CHECK(open_data());
-    TIDEMILL_CHECK(start_http()); // where the active process may have had the address
-  }
+  if (!data_open)
+    TIDEMILL_CHECK(when_room(stop, [&] { return open_data(); }));
+  TIDEMILL_CHECK(start_http()); // where the active process may have had the address
   TIDEMILL_CHECK(open_sources(stop));
-  TIDEMILL_CHECK(choose_epoch());
+  TIDEMILL_CHECK(when_room(stop, [&] { return choose_epoch(); }));
   start_actors();
   running = true;
   enter(phase::running);
@@ -221,8 +221,11 @@ result<std::unique_ptr<platform>> platform::start(std::shared_ptr<const plan> p,
   auto i = std::make_unique<impl>(std::move(p), s);
   i->make_boards();
   TIDEMILL_CHECK(i->join_data());
-  if (i->data)
-    TIDEMILL_CHECK(i->open_data());
+  if (auto opened = i->data ? i->open_data() : status{}; !opened) {
+    if (opened.error().code() != errc::full)
+      return opened.error();
+    i->show_full_disk(opened.error());
+  }
   auto listening = i->start_http();
   if (!listening && (i->data || listening.error().code() != errc::address_in_use))
     return listening.error(); // a standby's address may be the active process's

@@ -362,10 +362,13 @@ std::string platform::impl::shut_down() {
       self->receive([&](const caf::down_msg&) { ended = true; },
                     caf::after(std::chrono::seconds{1}) >> [] {});
       if (!ended) {
-        fail("the shutdown took longer than " + format_config_duration(grace) +
-             "; the next start replays the rest");
-        ::_exit(failure.empty() ? 0
-                                : 1); // durable state is consistent at any moment; waiting for ever is worse
+        auto why = "the shutdown took longer than " + format_config_duration(grace) +
+                   "; the next start replays the rest";
+        for (const auto& [place, text] : boards->problems())
+          why += "\n  " + place + ": " + text;
+        fail(std::move(why));
+        std::fprintf(stderr, "%s\n", failure.c_str());
+        ::_exit(1); // durable state is consistent at any moment; waiting for ever is worse
       }
     }
     supervising = nullptr;

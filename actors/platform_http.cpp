@@ -91,6 +91,8 @@ void platform::impl::serve() {
   content.withheld = [this]() -> std::string {
     if (data_open && !data->holds())
       return "this process was paused: another one may have taken over, and know newer rows";
+    if (shown_unheld && !data_open && !disk_is_full)
+      return "another process holds the data folder, and knows newer rows";
     return {};
   };
   server->serve(std::move(content));

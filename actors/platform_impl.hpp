@@ -89,8 +89,10 @@ struct platform::impl {
   phase now = phase::starting;
   error start_failure;
   std::atomic<bool> data_open{false}; ///< `data` and what lies in it may be used by others than the starter
-  std::atomic<bool> running{false};   ///< actors are there
-  std::atomic<bool> grown{false};     ///< a source has more partitions than we were built for
+  std::atomic<bool> disk_is_full{false}; ///< the start waits for room
+  std::atomic<bool> shown_unheld{false}; ///< rows were shown of a data folder that nobody held
+  std::atomic<bool> running{false};      ///< actors are there
+  std::atomic<bool> grown{false};        ///< a source has more partitions than we were built for
   std::jthread starter;
 
   [[nodiscard]] const options& engine() const { return all->written.engine; }
@@ -108,7 +110,11 @@ struct platform::impl {
   status open_data();
   void make_boards();
   status open_sources(const std::stop_token& stop);
-  void show_kept_rows(std::size_t s, std::size_t partitions);
+  void show_kept_rows(std::size_t s, std::size_t partitions, const std::filesystem::path& state,
+                      const std::string& why);
+  void show_full_disk(const error& why);
+  void show_room();
+  status when_room(const std::stop_token& stop, const std::function<status()>& step);
   status open_source(std::size_t s, const std::stop_token& stop);
   [[nodiscard]] result<made_source> make_input(std::size_t s);
   status start_engine(const std::stop_token& stop);

@@ -4,11 +4,26 @@
 #include "actors/kept_rows.hpp"
 #include "actors/state_check.hpp"
 #include "storage/disk_file.hpp"
+#include "storage/log/data_layout.hpp"
 
 #include <cstdlib>
 #include <set>
 
 namespace tidemill {
+namespace {
+
+/// Of the last start that could write one; 0 if there is none.
+std::uint64_t stored_epoch(const std::filesystem::path& state) {
+  auto text = read_file(state / "EPOCH", 64);
+  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
+}
+
+std::uint64_t epoch_after(std::uint64_t last) {
+  auto seconds = static_cast<std::uint64_t>(wall_now().time_since_epoch() / std::chrono::seconds{1});
+  return std::max(last, seconds) + 1;
+}
+
+} // namespace
 
 /// Takes the data folder, unless another process holds it: then we are its standby.
 status platform::impl::join_data() {
@@ -18,8 +33,53 @@ status platform::impl::join_data() {
   if (!joined && joined.error().code() == errc::io)
     return error{errc::io, joined.error().text() + "; choose another folder with --data"};
   TIDEMILL_TRY(candidate, std::move(joined));
-  TIDEMILL_TRY(data, candidate->try_take());
+  auto taken = candidate->try_take();
+  if (!taken && taken.error().code() != errc::full)
+    return taken.error();
+  if (taken)
+    data = std::move(*taken);
+  else
+    show_full_disk(taken.error()); // it is tried again as long as there is no room
   return {};
+}
+
+void platform::impl::show_room() {
+  if (disk_is_full.exchange(false))
+    boards->problem("the disk of " + settings.data.string(), "");
+}
+
+/// Nothing can be written, but what is final can be read.
+void platform::impl::show_full_disk(const error& why) {
+  if (disk_is_full.exchange(true))
+    return; // said once: each attempt would name another file
+  boards->problem("the disk of " + settings.data.string(), why.text());
+  shown_unheld = !data;
+  const auto state = data ? data->path() : current_state_folder(settings.data);
+  std::map<std::string, std::size_t> partitions;
+  if (auto store = checkpoint_store::open(state / "checkpoints"))
+    if (auto saved = (*store)->histories())
+      for (const auto& h : *saved)
+        ++partitions[h.key.substr(0, h.key.rfind('/'))];
+  for (std::size_t s = 0; s < all->sources.size(); ++s)
+    show_kept_rows(s, std::max<std::size_t>(1, partitions[all->sources[s].name]), state,
+                   "the disk is full: these rows are final, newer ones follow when there is room");
+}
+
+/// A step of the start that may be repeated: until there is room for it.
+status platform::impl::when_room(const std::stop_token& stop, const std::function<status()>& step) {
+  for (;;) {
+    auto done = step();
+    if (done || done.error().code() != errc::full) {
+      show_room();
+      return done;
+    }
+    show_full_disk(done.error());
+    enter(phase::waiting);
+    for (int i = 0; i < 25 && !stop.stop_requested(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    if (stop.stop_requested())
+      return error{errc::unavailable, "stopped while the disk was full"};
+  }
 }
 
 /// Until the folder is ours. What fails meanwhile is shown and tried again.
@@ -27,8 +87,9 @@ status platform::impl::stand_by(const std::stop_token& stop) {
   const auto every = std::clamp(milliseconds_of(engine().time("lease", std::chrono::seconds{5})) / 8,
                                 std::chrono::milliseconds{10}, std::chrono::milliseconds{250});
   while (!data) {
-    boards->problem("standby", "this process is the standby of " + candidate->holder() + ", which holds " +
-                                   settings.data.string());
+    if (!disk_is_full)
+      boards->problem("standby", "this process is the standby of " + candidate->holder() + ", which holds " +
+                                     settings.data.string());
     enter(phase::waiting);
     for (auto until = std::chrono::steady_clock::now() + every;
          std::chrono::steady_clock::now() < until && !stop.stop_requested();)
@@ -36,8 +97,14 @@ status platform::impl::stand_by(const std::stop_token& stop) {
     if (stop.stop_requested())
       return error{errc::unavailable, "stopped while it was a standby"};
     auto taken = candidate->try_take();
-    if (!taken && taken.error().code() != errc::io && taken.error().code() != errc::full)
+    if (!taken && taken.error().code() == errc::full) {
+      boards->problem("standby", "");
+      show_full_disk(taken.error());
+      continue;
+    }
+    if (!taken && taken.error().code() != errc::io)
       return taken.error();
+    show_room();
     boards->problem(settings.data.string(), taken ? "" : taken.error().text());
     if (taken)
       data = std::move(*taken);
@@ -79,17 +146,17 @@ status platform::impl::open_data() {
 
 /// While a source can't be opened its views can't run, but what is final is known. Under an epoch of its own:
 /// positions in these rows mean nothing later.
-void platform::impl::show_kept_rows(std::size_t s, std::size_t partitions) {
-  const auto& source = all->sources[s];
-  if (epoch == 0 && !choose_epoch()) // one for all sources that are waited for
-    return;                          // the start will meet it again, and say it
+void platform::impl::show_kept_rows(std::size_t s, std::size_t partitions, const std::filesystem::path& state,
+                                    const std::string& why) {
+  if (epoch == 0 && data)
+    (void)choose_epoch(); // one for all that is waited for; the start will meet an error again, and say it
+  if (epoch == 0)
+    epoch = epoch_after(stored_epoch(state));
   for (auto& v : views) {
     if (v.source != s)
       continue;
     auto kept =
-        kept_rows(all, s, v.index, partitions, view_log_folder(data->path(), *v.plan), epoch,
-                  {"", "source " + source.name + " isn't open yet: these rows are final, newer ones follow",
-                   wall_now()});
+        kept_rows(all, s, v.index, partitions, view_log_folder(state, *v.plan), epoch, {"", why, wall_now()});
     if (kept && *kept)
       v.cell->store(std::move(*kept));
   }
@@ -108,16 +175,21 @@ status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
   const auto& source = all->sources[s];
   const auto place = "sources." + source.name;
   auto& shown = *boards->sources[s];
-  TIDEMILL_TRY(auto made, make_input(s));
+  made_source made;
+  TIDEMILL_CHECK(when_room(stop, [&]() -> status {
+    TIDEMILL_TRY(made, make_input(s));
+    return {};
+  }));
   for (auto tries = 0;; ++tries) {
     auto there = made.source->open(std::chrono::milliseconds{500});
     if (there)
       break;
-    if (there.error().code() != errc::unavailable)
+    if (there.error().code() != errc::unavailable && there.error().code() != errc::full)
       return there.error().in(place);
     boards->problem(place, there.error().text());
     if (tries == 1)
-      show_kept_rows(s, made.source->partitions());
+      show_kept_rows(s, made.source->partitions(), data->path(),
+                     "source " + source.name + " isn't open yet: these rows are final, newer ones follow");
     if (tries >= 1)
       enter(phase::waiting);
     for (int i = 0; i < 10 && !stop.stop_requested(); ++i)
@@ -152,7 +224,10 @@ status platform::impl::open_source(std::size_t s, const std::stop_token& stop) {
 
 status platform::impl::open_sources(const std::stop_token& stop) {
   std::uint32_t base = 0;
-  TIDEMILL_TRY(auto sources_folder, data->subfolder("sources"));
+  TIDEMILL_CHECK(when_room(stop, [&]() -> status {
+    TIDEMILL_TRY(auto folder, data->subfolder("sources"));
+    return {};
+  }));
   for (std::size_t s = 0; s < all->sources.size(); ++s) {
     TIDEMILL_CHECK(open_source(s, stop));
     const auto& source = all->sources[s];
@@ -165,10 +240,7 @@ status platform::impl::open_sources(const std::stop_token& stop) {
 
 /// The incarnation of what is published: higher than any before, as far as anybody remembers.
 status platform::impl::choose_epoch() {
-  auto path = data->path() / "EPOCH";
-  std::uint64_t last = 0;
-  if (auto text = read_file(path, 64))
-    last = std::strtoull(text->c_str(), nullptr, 10);
+  auto last = std::max(epoch, stored_epoch(data->path()));
   for (const auto& s : all->sinks) {
     auto mirror = s.feed == sink_feed::changes ? make_mirror(s, *all) : error{};
     for (const auto& v : views) {
@@ -180,9 +252,8 @@ status platform::impl::choose_epoch() {
       last = std::max(last, *stored);
     }
   }
-  auto seconds = static_cast<std::uint64_t>(wall_now().time_since_epoch() / std::chrono::seconds{1});
-  epoch = std::max(last, seconds) + 1;
-  return replace_file(path, std::to_string(epoch) + "\n");
+  epoch = epoch_after(last);
+  return replace_file(data->path() / "EPOCH", std::to_string(epoch) + "\n");
 }
 
 } // namespace tidemill

@@ -84,21 +84,17 @@ class Checkpoints(support.Case):
         size = self.clicks.path.stat().st_size
         support.wait_for("a checkpoint of all input", lambda: self.offset(p) == size)
 
-    def test_a_full_disk_stops_nothing_for_good(self):
+    def small_disk(self):
         mount = pathlib.Path(tempfile.mkdtemp(prefix="tidemill-full-"))
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", mount], capture_output=True).returncode:
             mount.rmdir()
             self.skipTest("not allowed to mount a tmpfs")
         self.addCleanup(mount.rmdir)
         self.addCleanup(subprocess.run, ["umount", "-l", mount])
-        p = self.make(data=mount / "data")
-        self.clicks.grow(2000)
-        p.start()
-        p.address()
-        self.catch_up(p)
-        self.saved_all(p)
-        before = self.offset(p)
+        return mount
 
+    @staticmethod
+    def fill(mount):
         ballast = mount / "ballast"
         with open(ballast, "wb", buffering=0) as f:
             for size in (1 << 16, 1 << 10, 1):
@@ -107,6 +103,54 @@ class Checkpoints(support.Case):
                         f.write(b"x" * size)
                 except OSError:
                     pass
+        return ballast
+
+    def test_a_start_on_a_full_disk_shows_final_rows_and_waits_for_room(self):
+        mount = self.small_disk()
+        p = self.make(data=mount / "data")
+        self.clicks.grow(4000)
+        p.start()
+        p.address()
+        self.catch_up(p)
+        self.saved_all(p)
+        final = support.wait_for("sealed minutes", lambda: p.rows("minutes", window="all")["rows"])
+        p.kill()
+        ballast = self.fill(mount)
+        p.start()
+        p.address()
+        reason = support.wait_for("why it isn't ready", lambda: self.reasons(p))
+        self.assertRegex(reason, "the disk of .*No space left on device; free space")
+        shown = p.rows("minutes", window="all")
+        self.assertEqual(shown["rows"], final)
+        self.assertIn("the disk is full", shown["partial"][0]["why"])
+        self.assertEqual(p.terminate(), 0)
+        self.assertEqual(p.said().count("No space left"), 1, p.said())
+        p.start()
+        p.address()
+        self.assertIn("No space left", self.reasons(p))
+        ballast.unlink()
+        self.clicks.grow(500)
+        self.catch_up(p)
+        self.assertEqual(p.rows("minutes", window="all")["partial"], [])
+        support.wait_for(lambda: "ready: " + self.reasons(p), lambda: not self.reasons(p))
+        # A stop that can't save says why.
+        ballast = self.fill(mount)
+        self.clicks.grow(3000)
+        support.wait_for("a disk that is full", lambda: "No space left" in self.reasons(p))
+        self.assertEqual(p.terminate(), 1)
+        self.assertRegex(p.said(), r"the shutdown took longer than 10s; the next start replays the rest\n.*No space left")
+
+    def test_a_full_disk_stops_nothing_for_good(self):
+        mount = self.small_disk()
+        p = self.make(data=mount / "data")
+        self.clicks.grow(2000)
+        p.start()
+        p.address()
+        self.catch_up(p)
+        self.saved_all(p)
+        before = self.offset(p)
+
+        ballast = self.fill(mount)
         for _ in range(5):
             self.clicks.grow(3000)
         # Dead letters are made durable before a checkpoint: whichever comes first when the disk is full tells it.
