@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -23,11 +24,12 @@ public:
   }
   void u8(std::uint8_t x) { out_->push_back(static_cast<char>(x)); }
   void varint(std::uint64_t x) {
-    while (x >= 0x80) {
-      out_->push_back(static_cast<char>(x | 0x80));
-      x >>= 7;
-    }
-    out_->push_back(static_cast<char>(x));
+    char raw[10];
+    std::size_t size = 0;
+    for (; x >= 0x80; x >>= 7)
+      raw[size++] = static_cast<char>(x | 0x80);
+    raw[size++] = static_cast<char>(x);
+    out_->append(raw, size);
   }
   /// Signed, zigzag.
   void svarint(std::int64_t x) {

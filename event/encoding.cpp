@@ -37,6 +37,7 @@ enum class tag : std::uint8_t {
 
 constexpr char escape = '\xFF';
 constexpr char terminator = '\x01';
+constexpr std::string_view escaped_zero{"\0\xFF", 2}, end_of_text{"\0\x01", 2};
 constexpr int max_depth = 1000;
 
 void put(std::string& out, tag t) {
@@ -44,26 +45,39 @@ void put(std::string& out, tag t) {
 }
 
 template <class Unsigned>
-void put_big_endian(std::string& out, Unsigned x) {
-  char raw[sizeof(Unsigned)];
+void to_big_endian(char* raw, Unsigned x) {
   for (std::size_t i = sizeof(Unsigned); i-- > 0; x = static_cast<Unsigned>(x >> 8))
     raw[i] = static_cast<char>(static_cast<std::uint8_t>(x));
+}
+
+template <class Unsigned>
+void put_big_endian(std::string& out, Unsigned x) {
+  char raw[sizeof(Unsigned)];
+  to_big_endian(raw, x);
+  out.append(raw, sizeof raw);
+}
+
+// Together, as most values are a tag and a number.
+void put(std::string& out, tag t, std::uint64_t x) {
+  char raw[1 + sizeof x];
+  raw[0] = static_cast<char>(t);
+  to_big_endian(raw + 1, x);
   out.append(raw, sizeof raw);
 }
 
 constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
 
-void put_signed(std::string& out, std::int64_t x) {
-  put_big_endian(out, static_cast<std::uint64_t>(x) ^ sign_bit);
+std::uint64_t ordered(std::int64_t x) {
+  return static_cast<std::uint64_t>(x) ^ sign_bit;
 }
 
-void put_real(std::string& out, double x) {
+std::uint64_t ordered(double x) {
   if (x == 0)
     x = 0; // -0 is 0
   if (std::isnan(x))
     x = std::numeric_limits<double>::quiet_NaN();
   auto bits = std::bit_cast<std::uint64_t>(x);
-  put_big_endian(out, (bits & sign_bit) != 0 ? ~bits : bits | sign_bit);
+  return (bits & sign_bit) != 0 ? ~bits : bits | sign_bit;
 }
 
 void put_text(std::string& out, std::string_view text) {
@@ -72,12 +86,10 @@ void put_text(std::string& out, std::string_view text) {
     out.append(text.substr(0, zero));
     if (zero == text.npos)
       break;
-    out += '\0';
-    out += escape;
+    out += escaped_zero;
     text.remove_prefix(zero + 1);
   }
-  out += '\0';
-  out += terminator;
+  out += end_of_text;
 }
 
 struct encoder {
@@ -88,21 +100,11 @@ struct encoder {
     put(out, tag::boolean);
     out += x ? '\1' : '\0';
   }
-  void operator()(std::int64_t x) const {
-    put(out, tag::integer);
-    put_signed(out, x);
-  }
-  void operator()(std::uint64_t x) const {
-    put(out, tag::uinteger);
-    put_big_endian(out, x);
-  }
-  void operator()(double x) const {
-    put(out, tag::real);
-    put_real(out, x);
-  }
+  void operator()(std::int64_t x) const { put(out, tag::integer, ordered(x)); }
+  void operator()(std::uint64_t x) const { put(out, tag::uinteger, x); }
+  void operator()(double x) const { put(out, tag::real, ordered(x)); }
   void operator()(decimal x) const {
-    put(out, tag::decimal);
-    put_signed(out, static_cast<std::int64_t>(x.units >> 64));
+    put(out, tag::decimal, ordered(static_cast<std::int64_t>(x.units >> 64)));
     put_big_endian(out, static_cast<std::uint64_t>(x.units));
   }
   void operator()(const std::string& x) const { string(x); }
@@ -116,14 +118,10 @@ struct encoder {
     put_text(out, x);
   }
   void operator()(timestamp x) const {
-    put(out, tag::timestamp);
-    put_signed(out, x.seconds);
+    put(out, tag::timestamp, ordered(x.seconds));
     put_big_endian(out, static_cast<std::uint32_t>(x.nanos));
   }
-  void operator()(duration x) const {
-    put(out, tag::duration);
-    put_signed(out, x.nanos);
-  }
+  void operator()(duration x) const { put(out, tag::duration, ordered(x.nanos)); }
   void operator()(const value::list_ptr& x) const {
     put(out, tag::list);
     for (const auto& element : *x)
