@@ -85,7 +85,7 @@ std::pair<double, std::size_t> walk(const std::shared_ptr<const plan>& p,
       continue;
     for (const auto& piece : worker.flush(0))
       (void)merger.receive(piece);
-    auto t = merger.tick(true);
+    auto t = merger.tick(false);
     for (const auto& [end, of_window] : t.sealed)
       rows += of_window.size();
     for (const auto& [partition, ack] : t.acks)

@@ -24,12 +24,16 @@ public:
   }
   void u8(std::uint8_t x) { out_->push_back(static_cast<char>(x)); }
   void varint(std::uint64_t x) {
-    char raw[10];
-    std::size_t size = 0;
+    char raw[most_of_varint];
+    out_->append(raw, static_cast<std::size_t>(put_varint(raw, x) - raw));
+  }
+  static constexpr std::size_t most_of_varint = 10; ///< bytes
+  /// A varint at `to`, which has room; returns where it ends. For who writes very many.
+  static char* put_varint(char* to, std::uint64_t x) noexcept {
     for (; x >= 0x80; x >>= 7)
-      raw[size++] = static_cast<char>(x | 0x80);
-    raw[size++] = static_cast<char>(x);
-    out_->append(raw, size);
+      *to++ = static_cast<char>(x | 0x80);
+    *to++ = static_cast<char>(x);
+    return to;
   }
   /// Signed, zigzag.
   void svarint(std::int64_t x) {

@@ -108,22 +108,25 @@ bool dd_sketch::add_sparse(std::int32_t key, std::uint64_t n) {
   }
   if (used_ == sparse_limit)
     return false;
-  if (used_ == room_) {
-    auto more = room_ == 0 ? 4u : room_ * 2u;
-    auto keys = std::make_unique_for_overwrite<std::int16_t[]>(more);
-    auto counts = std::make_unique_for_overwrite<std::uint64_t[]>(more);
-    std::copy_n(keys_.get(), used_, keys.get());
-    std::copy_n(counts_.get(), used_, counts.get());
-    keys_ = std::move(keys);
-    counts_ = std::move(counts);
-    room_ = static_cast<std::uint16_t>(more);
-  }
+  if (used_ == room_)
+    make_room(room_ == 0 ? 4u : room_ * 2u);
   std::copy_backward(keys_.get() + at, keys_.get() + used_, keys_.get() + used_ + 1);
   std::copy_backward(counts_.get() + at, counts_.get() + used_, counts_.get() + used_ + 1);
   keys_[at] = wanted;
   counts_[at] = n;
   ++used_;
   return true;
+}
+
+// For so many buckets in the sparse form.
+void dd_sketch::make_room(std::size_t buckets) {
+  auto keys = std::make_unique_for_overwrite<std::int16_t[]>(buckets);
+  auto counts = std::make_unique_for_overwrite<std::uint64_t[]>(buckets);
+  std::copy_n(keys_.get(), used_, keys.get());
+  std::copy_n(counts_.get(), used_, counts.get());
+  keys_ = std::move(keys);
+  counts_ = std::move(counts);
+  room_ = static_cast<std::uint16_t>(buckets);
 }
 
 // Turns to the dense form, with room for the buckets `low` … `high` and those in use.
@@ -239,20 +242,27 @@ bool dd_sketch::load(byte_reader& in) {
   dd_sketch read;
   read.min_ = in.fixed<double>();
   read.max_ = in.fixed<double>();
+  if (!(read.min_ <= read.max_))
+    return false;
+  const auto first = key_of(read.min_), last = key_of(read.max_);
+  if (buckets > sparse_limit)
+    read.make_dense(first, last);
+  else
+    read.make_room(std::bit_ceil(std::max<std::size_t>(buckets, 4)));
   auto key = -last_key;
   for (std::uint64_t i = 0; i < buckets; ++i) {
     auto step = in.varint();
     auto n = in.varint();
     if (!in.ok() || n == 0 || n > (std::uint64_t{1} << 62) - read.count_ || (i > 0 && step == 0) ||
-        step > static_cast<std::uint64_t>(last_key - key))
+        step > static_cast<std::uint64_t>(last - key))
       return false;
     key += static_cast<std::int32_t>(step);
-    if (i == 0 && (!(read.min_ <= read.max_) || key_of(read.min_) != key))
+    if (i == 0 && key != first)
       return false;
     read.count_ += n;
     read.add_at(key, n);
   }
-  if (key_of(read.max_) != key)
+  if (key != last)
     return false;
   *this = std::move(read);
   return true;

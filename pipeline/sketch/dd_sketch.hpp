@@ -47,6 +47,7 @@ public:
 private:
   void add_at(std::int32_t key, std::uint64_t n);
   bool add_sparse(std::int32_t key, std::uint64_t n);
+  void make_room(std::size_t buckets);
   void make_dense(std::int32_t low, std::int32_t high);
   void widen(std::int32_t low, std::int32_t high);
   void copy(const dd_sketch& other);

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <numbers>
-#include <vector>
+#include <utility>
 
 namespace tidemill {
 namespace {
@@ -17,7 +17,9 @@ constexpr unsigned max_sparse_rank = 64 - sparse_precision + 1;  // 39
 constexpr unsigned max_rank = 64 - hyper_log_log::precision + 1; // 53
 constexpr unsigned extra_bits =
     sparse_precision - hyper_log_log::precision; // index bits that are rank bits when dense
-constexpr std::size_t first_slots = 8;
+constexpr std::size_t first_slots = 8, most_slots = 512;
+// A full table of the largest size has room for exactly `sparse_limit` entries at this load.
+static_assert(hyper_log_log::sparse_limit * 4 == most_slots * 3);
 constexpr std::size_t packed_bytes = hyper_log_log::registers * rank_bits / 8;
 enum form : std::uint8_t { sparse_form = 0, dense_form = 1 };
 
@@ -76,6 +78,16 @@ void raise(std::uint8_t* __restrict into, const std::uint8_t* __restrict from) n
     into[i] = std::max(into[i], from[i]);
 }
 
+void insertion_sort(std::uint32_t* all, std::size_t n) noexcept {
+  for (std::size_t i = 1; i < n; ++i) {
+    const auto one = all[i];
+    auto to = i;
+    for (; to > 0 && all[to - 1] > one; --to)
+      all[to] = all[to - 1];
+    all[to] = one;
+  }
+}
+
 } // namespace
 
 void hyper_log_log::add(std::uint64_t hash) {
@@ -91,10 +103,10 @@ void hyper_log_log::add_entry(std::uint32_t entry) {
     dense_[index] = std::max(dense_[index], rank);
     return;
   }
-  if (used_ * 4u >= slots_ * 3u)
-    grow_table();
+  if (used_ * 4u >= slots_ * 3u && slots_ < most_slots)
+    resize_table(slots_ == 0 ? first_slots : slots_ * 2u);
   auto mask = slots_ - 1u;
-  auto at = entry >> rank_bits & mask;
+  auto at = place_of(entry);
   while (table_[at] != 0 && table_[at] >> rank_bits != entry >> rank_bits)
     at = (at + 1) & mask;
   if (table_[at] != 0) {
@@ -109,20 +121,29 @@ void hyper_log_log::add_entry(std::uint32_t entry) {
   ++used_;
 }
 
-void hyper_log_log::grow_table() {
-  // A full table of the largest size has room for exactly `sparse_limit` entries at this load.
-  static_assert(sparse_limit * 4 == 512 * 3);
-  if (slots_ == 512)
-    return;
+// As many slots as there would be if they had come one by one.
+void hyper_log_log::reserve(std::size_t entries) {
+  auto slots = first_slots;
+  while (entries > 0 && (entries - 1) * 4 >= slots * 3 && slots < most_slots)
+    slots *= 2;
+  if (entries > 0 && slots > slots_)
+    resize_table(slots);
+}
+
+// By the high bits: the table is nearly in the order that is saved.
+std::size_t hyper_log_log::place_of(std::uint32_t entry) const noexcept {
+  return std::uint64_t{entry} * slots_ >> 32;
+}
+
+void hyper_log_log::resize_table(std::size_t slots) {
   auto old = std::move(table_);
-  auto old_slots = slots_;
-  slots_ = static_cast<std::uint16_t>(old_slots == 0 ? first_slots : old_slots * 2u);
-  table_ = std::make_unique<std::uint32_t[]>(slots_);
+  auto old_slots = std::exchange(slots_, static_cast<std::uint16_t>(slots));
+  table_ = std::make_unique<std::uint32_t[]>(slots);
   auto mask = slots_ - 1u;
   for (std::size_t i = 0; i < old_slots; ++i) {
     if (old[i] == 0)
       continue;
-    auto at = old[i] >> rank_bits & mask;
+    auto at = place_of(old[i]);
     while (table_[at] != 0)
       at = (at + 1) & mask;
     table_[at] = old[i];
@@ -142,6 +163,8 @@ void hyper_log_log::merge(const hyper_log_log& other) {
   if (dense_ == nullptr && used_ == 0)
     return copy(other);
   if (other.dense_ == nullptr) {
+    if (dense_ == nullptr)
+      reserve(other.used_); // it has these at least
     for (std::size_t i = 0; i < other.slots_; ++i)
       if (other.table_[i] != 0)
         add_entry(other.table_[i]);
@@ -185,27 +208,34 @@ std::uint64_t hyper_log_log::estimate() const {
 
 void hyper_log_log::save(byte_writer& out) const {
   if (dense_ == nullptr) {
-    std::vector<std::uint32_t> entries;
-    std::copy_if(table_.get(), table_.get() + slots_, std::back_inserter(entries),
-                 [](auto e) { return e != 0; });
-    std::sort(entries.begin(), entries.end());
-    out.u8(sparse_form);
-    out.varint(entries.size());
-    std::uint32_t before = 0;
-    for (auto entry : entries) {
-      out.varint(entry - before);
-      before = entry;
+    std::array<std::uint32_t, most_slots> entries;
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < slots_; ++i) {
+      entries[n] = table_[i];
+      n += table_[i] != 0 ? 1 : 0;
     }
+    // Nearly in order: who stands early has come around the end, who stands late has met others.
+    insertion_sort(entries.data(), n);
+    out.u8(sparse_form);
+    out.varint(n);
+    std::array<char, sparse_limit * byte_writer::most_of_varint> bytes;
+    auto* end = bytes.data();
+    std::uint32_t before = 0;
+    for (std::size_t i = 0; i < n; before = entries[i++])
+      end = byte_writer::put_varint(end, entries[i] - before);
+    out.raw({bytes.data(), static_cast<std::size_t>(end - bytes.data())});
     return;
   }
   out.u8(dense_form);
-  for (std::size_t i = 0; i < registers; i += 4) {
-    auto four = static_cast<std::uint32_t>(dense_[i] | dense_[i + 1] << 6 | dense_[i + 2] << 12 |
-                                           dense_[i + 3] << 18);
-    out.u8(static_cast<std::uint8_t>(four));
-    out.u8(static_cast<std::uint8_t>(four >> 8));
-    out.u8(static_cast<std::uint8_t>(four >> 16));
+  std::array<char, packed_bytes> packed;
+  for (std::size_t i = 0; i < registers / 4; ++i) {
+    const auto* r = &dense_[i * 4];
+    auto four = static_cast<std::uint32_t>(r[0] | r[1] << 6 | r[2] << 12 | r[3] << 18);
+    packed[i * 3] = static_cast<char>(four);
+    packed[i * 3 + 1] = static_cast<char>(four >> 8);
+    packed[i * 3 + 2] = static_cast<char>(four >> 16);
   }
+  out.raw({packed.data(), packed.size()});
 }
 
 bool hyper_log_log::load(byte_reader& in) {
@@ -221,6 +251,7 @@ bool hyper_log_log::load_sparse(byte_reader& in) {
   auto n = in.varint();
   if (!in.ok() || n > sparse_limit)
     return false;
+  reserve(n);
   std::uint64_t entry = 0;
   for (std::uint64_t i = 0; i < n; ++i) {
     auto before = entry;
@@ -241,16 +272,18 @@ bool hyper_log_log::load_dense(byte_reader& in) {
   if (!in.ok())
     return false;
   make_dense();
-  for (std::size_t i = 0; i < registers; ++i) {
-    auto three = packed.data() + i / 4 * 3;
-    auto four = static_cast<std::uint8_t>(three[0]) | static_cast<std::uint8_t>(three[1]) << 8 |
-                static_cast<std::uint8_t>(three[2]) << 16;
-    auto rank = four >> (i % 4 * rank_bits) & rank_mask;
-    if (rank > max_rank)
-      return false;
-    dense_[i] = static_cast<std::uint8_t>(rank);
+  std::uint8_t highest = 0;
+  for (std::size_t i = 0; i < registers / 4; ++i) {
+    const auto* three = packed.data() + i * 3;
+    const auto four = static_cast<std::uint32_t>(static_cast<std::uint8_t>(three[0]) |
+                                                 static_cast<std::uint8_t>(three[1]) << 8 |
+                                                 static_cast<std::uint8_t>(three[2]) << 16);
+    for (std::size_t r = 0; r < 4; ++r) {
+      dense_[i * 4 + r] = static_cast<std::uint8_t>(four >> (r * rank_bits) & rank_mask);
+      highest = std::max(highest, dense_[i * 4 + r]);
+    }
   }
-  return true;
+  return highest <= max_rank;
 }
 
 std::size_t hyper_log_log::heap_bytes() const noexcept {

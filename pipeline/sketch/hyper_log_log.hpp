@@ -36,7 +36,9 @@ public:
 
 private:
   void add_entry(std::uint32_t entry);
-  void grow_table();
+  [[nodiscard]] std::size_t place_of(std::uint32_t entry) const noexcept;
+  void reserve(std::size_t entries);
+  void resize_table(std::size_t slots);
   void make_dense();
   void copy(const hyper_log_log& other);
   bool load_sparse(byte_reader& in);
