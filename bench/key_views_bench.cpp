@@ -53,7 +53,7 @@ cost walk(const std::shared_ptr<const plan>& p, const std::vector<record_batch_p
     lap(all.worker);
     for (const auto& piece : pieces)
       (void)merger.receive(piece);
-    auto t = merger.tick(true);
+    auto t = merger.tick(false);
     lap(all.view);
     for (const auto& [partition, ack] : t.acks)
       worker.acked(0, ack);
@@ -67,6 +67,10 @@ cost walk(const std::shared_ptr<const plan>& p, const std::vector<record_batch_p
 int main(int argc, char** argv) {
   std::vector<std::pair<std::string, std::string>> views{
       {"tumbling 1 s", "window: {size: 1s}, select: {n: 'count()', total: 'sum(x)'}"},
+      {"tumbling 1 s, late 5 s", "window: {size: 1s, lateness: 5s}, select: {n: 'count()', total: 'sum(x)'}"},
+      {"sliding 5 s by 1 s", "window: {size: 5s, slide: 1s}, select: {n: 'count()', total: 'sum(x)'}"},
+      {"sliding 5 s, late 5 s",
+       "window: {size: 5s, slide: 1s, lateness: 5s}, select: {n: 'count()', total: 'sum(x)'}"},
       {"session, gap 1 s", "window: {session: 1s}, select: {n: 'count()', total: 'sum(x)'}"},
       {"global", "window: global, retain: 1h, select: {n: 'count()', total: 'sum(x)'}"},
       {"latest", "window: latest, select: {x: x, at: ts}"},

@@ -3,8 +3,6 @@
 #include "pipeline/take_panes.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <utility>
 
 namespace tidemill {
@@ -78,21 +76,28 @@ void sliced_view::close(view_tick& t) {
   const auto& w = what_.window;
   auto through = watermark_ == time_min ? nothing_sealed : w.last_ended(watermark_);
   auto from = std::max(closed_, state_.sealed_through);
-  std::map<key_state*, std::set<std::int64_t>, key_order> affected;
   if (through > state_.sealed_through) {
     if (through > from && from != nothing_sealed)
       for (auto* key : state_.keys().all())
         for (auto e = w.next_window_end(from + 1); e <= through; e += w.step)
           if (state_.has_row(*key, e))
-            affected[key].insert(e);
+            affected_.push_back({key, e});
     for (auto [slice, key] : dirty_)
       for (auto e = w.next_window_end(slice); e <= through && e - w.slices < slice; e += w.step)
         if (e > state_.sealed_through)
-          affected[key].insert(e);
+          affected_.push_back({key, e});
   }
   closed_ = std::max(closed_, through);
-  for (auto& [key, ends] : affected)
-    state_.compose_closed(*key, ends, through, t.put);
+  // Each once, those of a key together. In which order keys come makes no difference to who takes the rows.
+  std::ranges::sort(affected_);
+  affected_.erase(std::ranges::unique(affected_).begin(), affected_.end());
+  for (auto first = affected_.begin(); first != affected_.end();) {
+    const auto last =
+        std::find_if(first, affected_.end(), [&](const auto& a) { return a.key != first->key; });
+    state_.compose_closed(*first->key, {first, last}, through, t.put);
+    first = last;
+  }
+  affected_.clear();
 }
 
 /// Rows of open windows that changed.

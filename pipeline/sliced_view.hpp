@@ -56,7 +56,8 @@ private:
   std::vector<std::pair<std::int64_t, key_state*>> dirty_; ///< (slice, key) since the last tick
   /// Keys since the last tick with open rows, each with its oldest slice that has changed.
   std::vector<std::pair<key_state*, std::int64_t>> dirty_open_;
-  bool first_open_ = true; ///< what the log has given back is shown, too
+  std::vector<key_window> affected_; ///< scratch
+  bool first_open_ = true;           ///< what the log has given back is shown, too
 };
 
 } // namespace tidemill

@@ -8,6 +8,7 @@
 #include "pipeline/unsealed_slices.hpp"
 #include "pipeline/window/sliding_fold.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -44,6 +45,18 @@ struct key_state {
   /// Sliding: windows to come have a row of it even if there are no more events.
   [[nodiscard]] bool live() const noexcept { return had() || any_sealed(); }
   [[nodiscard]] bool any_sealed() const noexcept { return history && !history->sealed.empty(); }
+};
+
+/// A key in the window that ends with a slice. Ordered by key, in no order that means anything, then by
+/// window.
+struct key_window {
+  key_state* key = nullptr;
+  std::int64_t end = 0;
+  friend bool operator==(const key_window&, const key_window&) = default;
+  friend auto operator<=>(const key_window& a, const key_window& b) noexcept {
+    const auto by_key = std::compare_three_way{}(a.key, b.key);
+    return by_key != 0 ? by_key : a.end <=> b.end;
+  }
 };
 
 /// Keys in the order of their bytes: the order of rows within a window.

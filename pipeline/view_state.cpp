@@ -102,7 +102,7 @@ bool view_state::changed(key_state& k, std::int64_t e, const row_ptr& r) {
   return true;
 }
 
-void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends, std::int64_t through,
+void view_state::compose_closed(key_state& k, std::span<const key_window> windows, std::int64_t through,
                                 std::vector<row_ptr>& put) {
   auto one = [&](std::int64_t e, row_models* learning) {
     auto r = compose(k, e, row_state::closed);
@@ -112,8 +112,8 @@ void view_state::compose_closed(key_state& k, const std::set<std::int64_t>& ends
       put.push_back(std::move(r));
   };
   if (what_.scores.empty()) {
-    for (auto e : ends)
-      one(e, nullptr);
+    for (const auto& w : windows)
+      one(w.end, nullptr);
     return;
   }
   auto copies = k.history ? k.history->models.clone() : row_models{};

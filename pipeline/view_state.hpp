@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,9 +47,9 @@ public:
   }
   /// Whether the window ending with slice `e` has events of the key, or is the first one without.
   [[nodiscard]] bool has_row(const key_state& key, std::int64_t e) const;
-  /// Composes rows of closed windows of one key; with scores all up to `through` in order. Changed ones go to
-  /// `put`.
-  void compose_closed(key_state& key, const std::set<std::int64_t>& ends, std::int64_t through,
+  /// Composes rows of closed windows of one key, ascending; with scores all up to `through`. Changed ones go
+  /// to `put`.
+  void compose_closed(key_state& key, std::span<const key_window> windows, std::int64_t through,
                       std::vector<row_ptr>& put);
   /// Composes rows of open windows of one key: of the one that ends first after its newest event, and of
   /// those shown before in which a slice from `oldest` on may have changed. Changed ones go to `put`.
