@@ -78,10 +78,11 @@ void sliced_view::close(view_tick& t) {
   auto from = std::max(closed_, state_.sealed_through);
   if (through > state_.sealed_through) {
     if (through > from && from != nothing_sealed)
-      for (auto* key : state_.keys().all())
+      for_each_key(state_.keys().all(), [&](key_state& key) {
         for (auto e = w.next_window_end(from + 1); e <= through; e += w.step)
-          if (state_.has_row(*key, e))
-            affected_.push_back({key, e});
+          if (state_.has_row(key, e))
+            affected_.push_back({&key, e});
+      });
     for (auto [slice, key] : dirty_)
       for (auto e = w.next_window_end(slice); e <= through && e - w.slices < slice; e += w.step)
         if (e > state_.sealed_through)

@@ -9,9 +9,11 @@
 #include "pipeline/window/sliding_fold.hpp"
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,23 @@ struct key_state {
   [[nodiscard]] bool live() const noexcept { return had() || any_sealed(); }
   [[nodiscard]] bool any_sealed() const noexcept { return history && !history->sealed.empty(); }
 };
+
+/// Calls `each(key_state&)` for keys that lie all over the memory: those that come next are fetched ahead.
+template <class Each>
+void for_each_key(std::span<key_state* const> keys, Each each) {
+  constexpr std::size_t far = 16, near = 8;
+  const auto fetch = []<class T>(const T* at) {
+    for (std::size_t line = 0; line < sizeof(T); line += 64)
+      __builtin_prefetch(reinterpret_cast<const char*>(at) + line);
+  };
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i + far < keys.size())
+      fetch(keys[i + far]);
+    if (i + near < keys.size() && keys[i + near]->history)
+      fetch(keys[i + near]->history.get());
+    each(*keys[i]);
+  }
+}
 
 /// A key in the window that ends with a slice. Ordered by key, in no order that means anything, then by
 /// window.

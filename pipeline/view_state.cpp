@@ -6,6 +6,7 @@
 #include <utility>
 
 namespace tidemill {
+
 view_state::view_state(const view_plan& what, std::size_t partitions)
     : frame(what, partitions), what_(what), unsealed_(*what.layout) {}
 
@@ -185,18 +186,17 @@ void view_state::settle_live() {
   entering_.clear();
 }
 
-template <class Keys>
-void view_state::seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows,
+void view_state::seal_window(std::int64_t s, std::span<key_state* const> due, std::vector<row_ptr>& rows,
                              std::vector<key_state*>& of) {
-  for (auto* k : due) {
-    if (!has_row(*k, s))
-      continue;
-    auto r = compose(*k, s, row_state::sealed);
+  for_each_key(due, [&](key_state& k) {
+    if (!has_row(k, s))
+      return;
+    auto r = compose(k, s, row_state::sealed);
     if (!what_.scores.empty())
-      history(*k).models.score(what_, *r);
+      history(k).models.score(what_, *r);
     rows.push_back(std::move(r));
-    of.push_back(k);
-  }
+    of.push_back(&k);
+  });
 }
 
 void view_state::window_done(key_state& k, std::int64_t s) {
@@ -219,8 +219,7 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   const auto in_slice = unsealed_.keys_in(s);
   log.varint(sliding() ? in_slice.size() : 0);
   if (sliding())
-    for (auto* k : in_slice)
-      fold_cell(*k, s, log);
+    for_each_key(in_slice, [&](key_state& k) { fold_cell(k, s, log); });
   if (sliding())
     unsealed_.drop(s, in_slice);
   std::vector<key_state*> of_rows;
@@ -236,8 +235,7 @@ view_state::sealed_slice view_state::seal(std::int64_t s) {
   for (auto* k : in_slice)
     look_at(*k);
   sealed_through = frame.through = s;
-  for (auto* k : of_rows)
-    window_done(*k, s);
+  for_each_key(of_rows, [&](key_state& k) { window_done(k, s); });
   if (!out.rows.empty())
     rows_[s] = out.rows;
   return out;

@@ -84,8 +84,8 @@ private:
   void enter_live(key_state& key);
   void settle_live();
   /// Rows of the window that ends with `s`, and their keys. `in_slice`: the keys with panes in the slice.
-  template <class Keys>
-  void seal_window(std::int64_t s, const Keys& due, std::vector<row_ptr>& rows, std::vector<key_state*>& of);
+  void seal_window(std::int64_t s, std::span<key_state* const> due, std::vector<row_ptr>& rows,
+                   std::vector<key_state*>& of);
   void window_done(key_state& key, std::int64_t s);
   /// Whether the models of a key may change a score to come.
   [[nodiscard]] bool remembers(const key_state& key) const;
