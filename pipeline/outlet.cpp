@@ -129,20 +129,26 @@ std::string outlet::refusal(std::string_view stream, std::string_view step, cons
   return json;
 }
 
+void outlet::add_refusal(std::size_t output, std::string_view step, const record& r, errc code,
+                         std::string reason, event_time at) {
+  if (output == nobody)
+    return;
+  const auto told = ++refusals_[{output, r.at, r.bytes.data()}];
+  if (told > most_refusals)
+    return;
+  if (told == most_refusals)
+    reason += " (of this record no more events are told; they are counted)";
+  add(output, r, refusal(source_.outputs[output].name, step, r, code, reason, at));
+}
+
 void outlet::refused(output_kind kind, std::size_t of, std::string_view step, const record& r,
                      const error& why) {
-  auto output = kind == output_kind::future ? future_ : dead_[of];
-  if (output != nobody)
-    add(output, r, refusal(source_.outputs[output].name, step, r, why.code(), why.text(), time_min));
+  add_refusal(kind == output_kind::future ? future_ : dead_[of], step, r, why.code(), why.text(), time_min);
 }
 
 void outlet::late(std::size_t view, const record& r, event_time at, event_time watermark) {
-  auto output = late_[view];
-  if (output == nobody)
-    return;
-  auto reason = "late: its windows were final when the watermark passed " + format_rfc3339(watermark);
-  add(output, r,
-      refusal(source_.outputs[output].name, source_.views[view].name, r, errc::event_late, reason, at));
+  add_refusal(late_[view], source_.views[view].name, r, errc::event_late,
+              "late: its windows were final when the watermark passed " + format_rfc3339(watermark), at);
 }
 
 std::uint64_t outlet::events(std::size_t stream, const event_batch& batch, const selection& rows) {
@@ -181,6 +187,7 @@ void outlet::take(std::vector<emission>& out) {
       built_[i].id.index = built_[i - 1].id.index + 1;
   out.insert(out.end(), std::make_move_iterator(built_.begin()), std::make_move_iterator(built_.end()));
   built_.clear();
+  refusals_.clear();
 }
 
 } // namespace tidemill

@@ -4,9 +4,11 @@
 #include "pipeline/partition.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace tidemill {
@@ -15,9 +17,12 @@ namespace tidemill {
 ///
 /// A refused record keeps its source, partition, offset, step, reason, arrival, and the original bytes
 /// (`raw`, or `raw_base64` where they aren't UTF-8, or null for a tombstone); key and headers alike where the
-/// source fills them in.
+/// source fills them in. Of the many events that `unnest` may make of a record each output tells the first
+/// `most_refusals`: each of them repeats the record.
 class outlet {
 public:
+  static constexpr std::uint32_t most_refusals = 256;
+
   outlet(const source_plan& source, partition_id id);
 
   /// A record that went nowhere: `kind` is dead or future; `of` the stream.
@@ -41,6 +46,8 @@ private:
            std::vector<std::optional<std::string>> keys = {});
   [[nodiscard]] std::string refusal(std::string_view stream, std::string_view step, const record& r,
                                     errc code, std::string_view reason, event_time at) const;
+  void add_refusal(std::size_t output, std::string_view step, const record& r, errc code, std::string reason,
+                   event_time at);
 
   static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
   const source_plan& source_;
@@ -49,6 +56,8 @@ private:
   std::size_t future_ = nobody;
   std::vector<std::size_t> exchanges_; // outputs
   std::vector<emission> built_;
+  /// Of what was built: how often an output has told of an event, which is known by its bytes.
+  std::map<std::tuple<std::size_t, offset, const char*>, std::uint32_t> refusals_;
 };
 
 } // namespace tidemill

@@ -73,9 +73,10 @@ public:
   /// Whether it makes any number of events of each: then it is `spread` that is called.
   [[nodiscard]] virtual bool spreads() const noexcept { return false; }
   /// Appends to `origins` the row of `from` that each new row comes from, ascending, and fills columns of
-  /// `to`, which are empty. Leaves `from` as it is; rows of it that fail are reported.
-  virtual void spread(const event_batch& from, event_batch& to, std::vector<std::uint32_t>& origins,
-                      std::vector<cel::row_error>& failures);
+  /// `to`, which are empty. Leaves `from` as it is; rows of it that fail are reported. `roots`: where rows of
+  /// `from` were made of others, which one they come from in the end, ascending; else empty.
+  virtual void spread(const event_batch& from, std::span<const std::uint32_t> roots, event_batch& to,
+                      std::vector<std::uint32_t>& origins, std::vector<cel::row_error>& failures);
 };
 
 /// Removes from `rows` those that failed; both ascend.

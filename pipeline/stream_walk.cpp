@@ -50,8 +50,9 @@ void stream_walk::run_steps(std::size_t s, event_tap* watcher) {
 
 stream_walk::stream_rows stream_walk::make_rows(step& by, std::size_t s, std::size_t i) {
   auto& made = spread_[{s, i}];
-  made.make(by, *rows_of_[s].events, *rows_of_[s].watermarks, source_.columns, failed_);
-  return {&made.events, &made.watermarks};
+  const auto& from = rows_of_[s];
+  made.make(by, *from.events, *from.watermarks, from.roots, source_.columns, failed_);
+  return {&made.events, &made.watermarks, made.roots};
 }
 
 void stream_walk::feed_views(const removal_batch& removals) {

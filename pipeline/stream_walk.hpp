@@ -6,7 +6,9 @@
 #include "pipeline/spread_rows.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,7 @@ private:
   struct stream_rows {
     event_batch* events;
     const std::vector<event_time>* watermarks;
+    std::span<const std::uint32_t> roots{}; ///< as of `spread_rows`, if a step has made them
   };
   void run_steps(std::size_t stream, event_tap* watcher);
   [[nodiscard]] stream_rows make_rows(step& by, std::size_t stream, std::size_t i);

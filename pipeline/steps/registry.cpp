@@ -26,8 +26,8 @@ void add_step(step_entry e) {
   all_steps().push_back(e);
 }
 
-void step::spread(const event_batch&, event_batch&, std::vector<std::uint32_t>&,
-                  std::vector<cel::row_error>&) {
+void step::spread(const event_batch&, std::span<const std::uint32_t>, event_batch&,
+                  std::vector<std::uint32_t>&, std::vector<cel::row_error>&) {
   throw std::logic_error{"this step makes no rows"};
 }
 

@@ -11,6 +11,9 @@ namespace {
 // Events that sinks get from one record, in all, as a multiple of its size: each of thousands of elements may
 // repeat a long text that stands beside them.
 constexpr std::size_t most_growth = 256;
+// Where the lists of a record are multiplied with each other, it may always make so many events; else no more
+// than it has bytes.
+constexpr std::size_t usual_product = 1024;
 
 struct unnest_settings {
   std::string field;
@@ -31,12 +34,20 @@ public:
   [[nodiscard]] bool spreads() const noexcept override { return true; }
   void apply(event_batch&, const step_context&, std::vector<cel::row_error>&) override {}
 
-  void spread(const event_batch& from, event_batch& to, std::vector<std::uint32_t>& origins,
-              std::vector<cel::row_error>& failures) override {
+  void spread(const event_batch& from, std::span<const std::uint32_t> roots, event_batch& to,
+              std::vector<std::uint32_t>& origins, std::vector<cel::row_error>& failures) override {
     elements_.clear();
-    for (auto row : from.selected)
-      if (auto fault = take(from, row, origins))
-        failures.push_back({row, std::move(*fault)});
+    std::span<const std::uint32_t> rest{from.selected};
+    while (!rest.empty()) {
+      auto same = std::size_t{1}; // rows that come from one event
+      while (!roots.empty() && same < rest.size() && roots[rest[same]] == roots[rest.front()])
+        ++same;
+      const auto fault = too_much(from, rest.first(same), !roots.empty());
+      for (auto row : rest.first(same))
+        if (auto own = fault ? fault : take(from, row, origins))
+          failures.push_back({row, std::move(*own)});
+      rest = rest.subspan(same);
+    }
     place_elements(to);
     rows_.resize(origins.size());
     std::iota(rows_.begin(), rows_.end(), 0u);
@@ -52,12 +63,17 @@ private:
     std::size_t index;
   };
 
+  /// Null: it is none.
+  [[nodiscard]] const value_list* list_of(const event_batch& from, std::uint32_t row) const {
+    const auto& lists = from.columns[s_.from];
+    return lists.is_null(row) ? nullptr : lists.as<value>()[row].as_list();
+  }
+
   /// The elements of a row, or why there are none.
   std::optional<error> take(const event_batch& from, std::uint32_t row, std::vector<std::uint32_t>& origins) {
-    const auto& lists = from.columns[s_.from];
-    const auto& held = lists.as<value>()[row];
-    const auto* list = held.as_list();
-    const auto is_null = lists.is_null(row) || held.is_null();
+    const auto* list = list_of(from, row);
+    const auto& held = from.columns[s_.from].as<value>()[row];
+    const auto is_null = from.columns[s_.from].is_null(row) || held.is_null();
     if (list == nullptr && !is_null)
       return error{errc::event_type,
                    "field " + s_.field + ": expected a list, found " + to_string(type{held.of()})};
@@ -68,26 +84,44 @@ private:
       }
       return std::nullopt;
     }
-    if (list->size() > most_growth)
-      if (auto fault = too_much(from, row, list->size()))
-        return fault;
     for (std::size_t i = 0; i < list->size(); ++i)
       elements_.push_back({&(*list)[i], i});
     origins.insert(origins.end(), list->size(), row);
     return std::nullopt;
   }
 
-  [[nodiscard]] std::optional<error> too_much(const event_batch& from, std::uint32_t row, std::size_t count) {
+  /// Whether rows that come from one event would become more than it is worth. `made`: by another step.
+  [[nodiscard]] std::optional<error> too_much(const event_batch& from, std::span<const std::uint32_t> rows,
+                                              bool made) {
+    std::size_t count = 0;
+    for (auto row : rows)
+      if (const auto* list = list_of(from, row))
+        count += list->size();
+    if (count <= most_growth)
+      return std::nullopt;
+    const auto bytes = from.records[rows.front()].bytes.size();
+    if (made && count > std::max(usual_product, bytes))
+      return error{errc::event_too_large, "field " + s_.field + ": with the `unnest` before it a record of " +
+                                              std::to_string(bytes) + " bytes would become " +
+                                              std::to_string(count) +
+                                              " events; give each list a stream of its own"};
+    std::size_t repeated = 0;
+    for (auto row : rows)
+      if (const auto* list = list_of(from, row))
+        repeated += repeated_by(from, row) * list->size();
+    if (repeated <= most_growth * bytes)
+      return std::nullopt;
+    return error{errc::event_too_large,
+                 "field " + s_.field + ": " + std::to_string(count) + " elements would each repeat " +
+                     std::to_string(repeated / count) + " bytes of other fields; drop those before `unnest`"};
+  }
+
+  [[nodiscard]] std::size_t repeated_by(const event_batch& from, std::uint32_t row) {
     text_.clear();
     for (auto slot : s_.fields)
       if (row < from.columns[slot].size())
         append_json(text_, from.columns[slot].at(row));
-    const auto bytes = from.records[row].bytes.size();
-    if (text_.size() * count <= most_growth * bytes)
-      return std::nullopt;
-    return error{errc::event_too_large, "field " + s_.field + ": " + std::to_string(count) +
-                                            " elements would each repeat " + std::to_string(text_.size()) +
-                                            " bytes of other fields; drop those before `unnest`"};
+    return text_.size();
   }
 
   void place_elements(event_batch& to) const {

@@ -1,3 +1,4 @@
+#include "pipeline/outlet.hpp"
 #include "pipeline/partition.hpp"
 #include "tests/support/kept_state.hpp"
 #include "tests/support/make_definition.hpp"
@@ -161,6 +162,68 @@ TEST_CASE("a record whose elements would repeat far more than it holds is dead, 
   // As many elements beside a short text, and few beside a long one.
   CHECK(run({record(20, 1000)}, nullptr).events.size() == 1000);
   CHECK(run({record(20'000, 250)}, nullptr).events.size() == 250);
+}
+
+TEST_CASE("of a record whose events are all refused each output tells so many, and all are counted") {
+  auto failing = [](std::size_t elements) {
+    std::string list = "0"; // 100 / 0
+    for (std::size_t i = 1; i < elements; ++i)
+      list += ",0";
+    return R"({"ts":1,"text":"x","items":[)" + list + "]}";
+  };
+  const auto most = std::size_t{outlet::most_refusals};
+  auto flood = run({failing(4000), failing(2)}, nullptr);
+  CHECK(flood.dead == 4002);
+  REQUIRE(flood.events.size() == most + 2);
+  CHECK(flood.events[most - 2].find("no more events") == std::string::npos);
+  CHECK_THAT(flood.events[most - 1], Catch::StartsWith("lines.dead 0.255 ") &&
+                                         Catch::Contains("(of this record no more events are told"));
+  CHECK_THAT(flood.events[most], Catch::StartsWith("lines.dead 1.0 "));
+  CHECK(run({failing(256)}, nullptr).events.size() == most);
+  std::mt19937_64 cuts{1};
+  CHECK(run({failing(4000), failing(2)}, &cuts) == flood);
+}
+
+TEST_CASE("lists that multiply each other are no flood") {
+  auto unnest = [](const char* field) {
+    return step_of("unnest", {{"field", text_option(field)}, {"as", text_option(field)}});
+  };
+  auto count = [&](std::size_t a, std::size_t b) {
+    definition d;
+    d.sources.push_back(
+        {{"orders", {}},
+         "test",
+         section({{"schema", schema_option({{"ts", "timestamp_s"}, {"a", "[int]"}, {"b", "dyn"}})},
+                  {"time", section_option({{"field", text_option("ts")}})}})});
+    d.streams.push_back({{"as", {}}, {"orders", {}}, {unnest("a")}});
+    d.streams.push_back({{"pairs", {}}, {"as", {}}, {unnest("b")}});
+    d.sinks.push_back(
+        {{"out", {}},
+         "file",
+         section({{"from", texts_option({"pairs", "pairs.dead"})}, {"path", text_option("x")}})});
+    std::string told;
+    auto p = compiled(d, told);
+    REQUIRE(told == "");
+    auto list = [](std::size_t n) {
+      std::string all;
+      while (n-- > 0)
+        all += all.empty() ? "1" : ",1";
+      return '[' + all + ']';
+    };
+    const auto line = R"({"ts":1,"a":)" + list(a) + R"(,"b":)" + list(b) + '}';
+    partition worker{p, 0, partition_id{0}, true, {}};
+    worker.start(0);
+    auto batch = std::make_shared<record_batch>();
+    batch->end = 1;
+    batch->records.push_back({line, 0, 1, std::nullopt});
+    std::vector<emission> out;
+    worker.apply(batch, out);
+    return std::pair{out.size() - worker.counts().dead, worker.counts().dead};
+  };
+  CHECK(count(32, 32) == std::pair{std::size_t{1024}, std::uint64_t{0}});
+  CHECK(count(33, 33) == std::pair{std::size_t{0}, std::uint64_t{33}});
+  CHECK(count(4, 3000) == std::pair{std::size_t{0}, std::uint64_t{4}}); // of 6 kB
+  CHECK(count(2, 3000) == std::pair{std::size_t{6000}, std::uint64_t{0}});
 }
 
 TEST_CASE("what can't be unnested is told before anything runs") {
