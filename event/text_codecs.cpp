@@ -74,11 +74,20 @@ class logfmt_codec final : public text_fields {
 public:
   logfmt_codec(const format_options& options, const schema& fields, std::vector<bool> needed)
       : text_fields(options, fields, std::move(needed)), buffers_(found_.size()) {
-    for (auto f : rows_.needed())
-      names_.push_back(text_name(fields[f]));
+    for (std::size_t i = 0; i < rows_.needed().size(); ++i) {
+      auto name = text_name(fields[rows_.needed()[i]]);
+      const auto known = std::ranges::find(pairs_, name, &pair::name);
+      (known == pairs_.end() ? pairs_.emplace_back(pair{std::move(name), {}}) : *known).fields.push_back(i);
+    }
   }
 
 private:
+  /// A key that is wanted, and the needed fields that it is for.
+  struct pair {
+    std::string name;
+    std::vector<std::size_t> fields;
+  };
+
   bool split(std::string_view line, error& why) override {
     next_ = 0;
     for (std::size_t at = 0; (at = spaces.pass(line, at)) < line.size();) {
@@ -99,23 +108,24 @@ private:
         value.text = line.substr(at, stop - at);
         at = stop + (quoted ? 1 : 0);
       }
-      if (auto place = place_of(key); place < names_.size() && !found_[place].there)
-        if (!take(place, value, quoted, line, at, why))
-          return false;
+      if (const auto* wanted = find(key); wanted != nullptr && !found_[wanted->fields.front()].there)
+        for (auto field : wanted->fields)
+          if (!take(field, value, quoted, line, at, why))
+            return false;
     }
     return true;
   }
 
-  /// Of a needed field; if the key is none, how many there are. Pairs mostly come in the order of the fields.
-  std::size_t place_of(std::string_view key) {
-    for (std::size_t tried = 0; tried < names_.size(); ++tried) {
-      const auto i = next_ + tried < names_.size() ? next_ + tried : next_ + tried - names_.size();
-      if (names_[i] == key) {
-        next_ = i + 1 < names_.size() ? i + 1 : 0;
-        return i;
+  /// Null: nobody wants it. Pairs mostly come in the order of the fields.
+  const pair* find(std::string_view key) {
+    for (std::size_t tried = 0; tried < pairs_.size(); ++tried) {
+      const auto i = next_ + tried < pairs_.size() ? next_ + tried : next_ + tried - pairs_.size();
+      if (pairs_[i].name == key) {
+        next_ = i + 1 < pairs_.size() ? i + 1 : 0;
+        return &pairs_[i];
       }
     }
-    return names_.size();
+    return nullptr;
   }
 
   bool take(std::size_t i, found value, bool quoted, std::string_view line, std::size_t at, error& why) {
@@ -143,8 +153,8 @@ private:
     return false;
   }
 
-  std::vector<std::string> names_; // of needed fields
-  std::size_t next_ = 0;           // the one that is likely to come
+  std::vector<pair> pairs_;
+  std::size_t next_ = 0; // the one that is likely to come
   std::vector<std::string> buffers_;
 };
 
