@@ -56,10 +56,12 @@ caf::behavior alert_feeder(caf::stateful_actor<alert_feeder_state>* self, alert_
   return {
       [=](atom::resume, std::uint64_t held) {
         self->state.at = held;
+        self->state.setup.hold->note(self->state.setup.place, held);
         send_next(self);
       },
-      [=](atom::durable, std::uint64_t) {
+      [=](atom::durable, std::uint64_t upto) {
         self->state.in_flight = false;
+        self->state.setup.hold->note(self->state.setup.place, upto);
         send_next(self);
       },
       [=](atom::beat) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/alert_hold.hpp"
 #include "actors/messages.hpp"
 #include "event/alerts.hpp"
 
@@ -25,6 +26,8 @@ struct alert_feeder_setup {
   caf::actor sink;
   std::uint32_t number = 0; ///< of the log among the sink's partitions
   std::shared_ptr<const alert_cell> log;
+  std::shared_ptr<alert_hold> hold; ///< hears what the sink has …
+  std::size_t place = 0;            ///< … under this number
   std::chrono::milliseconds tick{100};
 };
 

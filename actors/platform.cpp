@@ -154,11 +154,12 @@ void platform::impl::make_boards() {
       auto first = std::make_shared<view_snapshot>();
       first->schema = view.schema;
       first->partial.push_back({"", "this process is starting, or a standby", wall_now()});
-      views.push_back({s, v, &view, std::make_shared<view_cell>(std::move(first)), {}});
+      views.push_back({s, v, &view, std::make_shared<view_cell>(std::move(first)), {}, {}});
       for (const auto& rule : view.alerts) {
         auto log = std::make_shared<alert_snapshot>();
         log->rule = rule.schema;
         views.back().alerts.push_back(std::make_shared<alert_cell>(std::move(log)));
+        views.back().holds.push_back(std::make_shared<alert_hold>());
       }
       boards->views.push_back(std::make_unique<view_board>());
       boards->views.back()->name = view.name;

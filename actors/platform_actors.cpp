@@ -129,6 +129,14 @@ std::vector<std::shared_ptr<alert_cell>> platform::impl::logs_of(const sink_plan
   return logs;
 }
 
+std::shared_ptr<alert_hold> platform::impl::hold_of(const std::shared_ptr<alert_cell>& log) const {
+  for (const auto& v : views)
+    for (std::size_t i = 0; i < v.alerts.size(); ++i)
+      if (v.alerts[i] == log)
+        return v.holds[i];
+  return nullptr;
+}
+
 void platform::impl::add_feeders(std::vector<supervised>& children) {
   for (std::size_t i = 0; i < all->sinks.size(); ++i) {
     if (all->sinks[i].feed != sink_feed::events)
@@ -141,9 +149,11 @@ void platform::impl::add_feeders(std::vector<supervised>& children) {
                        i,
                        {},
                        {}};
-      child.start = [this, i, log, rule](caf::event_based_actor* parent, std::uint64_t, const suspects&) {
-        return parent->spawn(alert_feeder,
-                             alert_feeder_setup{handles[sink_of.at(i)], number_of_alert(rule), log});
+      auto hold = hold_of(log);
+      child.start = [this, i, log, rule, hold, place = hold->add()](caf::event_based_actor* parent,
+                                                                    std::uint64_t, const suspects&) {
+        return parent->spawn(alert_feeder, alert_feeder_setup{handles[sink_of.at(i)], number_of_alert(rule),
+                                                              log, hold, place});
       };
       children[sink_of.at(i)].dependants.push_back(add(children, std::move(child)));
     }
@@ -163,6 +173,7 @@ void platform::impl::add_views(std::vector<supervised>& children) {
       setup.partitions = boards->sources[v.source]->partitions.size();
       setup.log = view_log_folder(data->path(), *v.plan);
       setup.alerts = v.alerts;
+      setup.held = {v.holds.begin(), v.holds.end()};
       setup.alert_epoch = epoch + incarnation - 1;
       setup.publisher = handles[publisher_of[n]];
       for (std::size_t i = 0; i < all->sinks.size(); ++i)

@@ -1,6 +1,7 @@
 // What a platform is made of; for platform*.cpp alone.
 #pragma once
 
+#include "actors/alert_hold.hpp"
 #include "actors/components.hpp"
 #include "actors/platform.hpp"
 #include "actors/publisher.hpp"
@@ -47,6 +48,7 @@ struct running_view {
   const view_plan* plan = nullptr;
   std::shared_ptr<view_cell> cell;
   std::vector<std::shared_ptr<alert_cell>> alerts; ///< of its rules
+  std::vector<std::shared_ptr<alert_hold>> holds;  ///< likewise: what sinks have of them
 };
 
 struct platform::impl {
@@ -131,6 +133,7 @@ struct platform::impl {
   void add_sinks(std::vector<supervised>& children);
   void add_feeders(std::vector<supervised>& children);
   [[nodiscard]] std::vector<std::shared_ptr<alert_cell>> logs_of(const sink_plan& s) const;
+  [[nodiscard]] std::shared_ptr<alert_hold> hold_of(const std::shared_ptr<alert_cell>& log) const;
   void add_views(std::vector<supervised>& children);
   void add_workers(std::vector<supervised>& children);
   [[nodiscard]] sink_common common(std::size_t sink, std::string name) const;

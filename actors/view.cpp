@@ -1,5 +1,6 @@
 #include "actors/view.hpp"
 
+#include "actors/alert_feeder.hpp"
 #include "actors/kept_rows.hpp"
 #include "actors/worker.hpp"
 
@@ -91,7 +92,17 @@ view_tick view_state_actor::next_tick() {
     last_open_ = now;
   else if (plan.emit_every)
     due_ = true; // open rows are still to come
+  keep_entries();
   return state_->tick(open);
+}
+
+/// Sinks of a rule that stand in an earlier log than this lack all of it.
+void view_state_actor::keep_entries() {
+  for (std::size_t rule = 0; rule < s_.held.size(); ++rule) {
+    const auto first = place_in_sink(s_.alerts.at(rule)->load()->epoch, 0);
+    const auto held = s_.held[rule]->least();
+    state_->keep_entries(rule, held > first ? held - first : 0);
+  }
 }
 
 void view_state_actor::tick() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/alert_hold.hpp"
 #include "actors/board.hpp"
 #include "actors/messages.hpp"
 #include "pipeline/view.hpp"
@@ -32,8 +33,9 @@ struct view_setup {
   caf::actor publisher;
   std::vector<std::pair<std::uint32_t, caf::actor>> sealed_sinks; ///< by index in the plan
   std::chrono::milliseconds tick{50};
-  std::vector<std::shared_ptr<alert_cell>> alerts; ///< where readers find the logs of its rules
-  std::uint64_t alert_epoch = 1;                   ///< of logs that begin now
+  std::vector<std::shared_ptr<alert_cell>> alerts;     ///< where readers find the logs of its rules
+  std::vector<std::shared_ptr<const alert_hold>> held; ///< what sinks have of these
+  std::uint64_t alert_epoch = 1;                       ///< of logs that begin now
   std::size_t log_bytes = 64u << 20; ///< a new head is written when the log has grown by this and doubled
   std::shared_ptr<board> status;
   std::size_t shown = 0; ///< index in `board::views`
@@ -70,6 +72,7 @@ private:
   void write_head();
   void send_sealed(sealed_windows sealed, std::optional<std::uint32_t> only);
   void show(const view_tick& t);
+  void keep_entries();
   void show_alerts(const std::vector<alert_snapshot_ptr>& logs);
 
   caf::event_based_actor* self_;

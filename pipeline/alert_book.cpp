@@ -129,12 +129,14 @@ void alert_book::note(const row_ptr& r, alert_state state, alert_state was, even
   log_.push_back(std::move(e));
 }
 
-/// Of the entries that are in no record yet none goes: they would never have been.
+/// Of the entries that are in no record yet none goes: they would never have been. Of those that a sink lacks
+/// none goes, unless it has been away for very long.
 void alert_book::trim() {
   auto old = [&](const alert_entry& e) {
     return log_.size() > most_entries || e.data->window_end <= through_ - rule_.retain;
   };
-  while (begin_ < recorded_ && !log_.empty() && old(*log_.front())) {
+  auto waits = [&] { return begin_ >= keep_from_ && log_.size() <= most_waiting; };
+  while (begin_ < recorded_ && !log_.empty() && old(*log_.front()) && !waits()) {
     log_.pop_front();
     ++begin_;
   }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -28,7 +29,8 @@ namespace tidemill {
 /// `head_record` for the beginning of a new segment. Pure: no clock, no I/O.
 class alert_book {
 public:
-  static constexpr std::size_t most_entries = 10'000; ///< of the log, whatever `retain` says
+  static constexpr std::size_t most_entries = 10'000;    ///< of the log, whatever `retain` says
+  static constexpr std::size_t most_waiting = 1'000'000; ///< of entries that a sink lacks
 
   /// `epoch`: of the log, if none is read back.
   alert_book(const view_plan& view, const alert_plan& rule, std::uint64_t epoch);
@@ -44,6 +46,8 @@ public:
   /// if there are new ones: then it must be durable before `snapshot` is shown.
   [[nodiscard]] std::string take_record(bool& entries);
   [[nodiscard]] std::string head_record() const;
+  /// A sink lacks the entries from this one on: they stay.
+  void keep_from(std::uint64_t entry) noexcept { keep_from_ = entry; }
   /// The rule that a record belongs to; empty if it can't be read.
   [[nodiscard]] static std::string_view rule_of(std::string_view record);
   /// A record of this rule, in order. One that was written for another condition is passed over. Errors:
@@ -94,6 +98,7 @@ private:
   event_time recorded_through_ = time_min;        ///< as far as records tell
   std::set<std::string, std::less<>> unrecorded_; ///< active keys that changed, or are no longer active
   std::uint64_t failures_ = 0;
+  std::uint64_t keep_from_ = std::numeric_limits<std::uint64_t>::max();
   bool must_remember_ = false;
 };
 

@@ -20,6 +20,8 @@ public:
   /// will ever come. Appends to the tick's log, and what rules have to tell.
   void look_at(const view_state& state, std::int64_t closed, bool ended, view_tick& t);
 
+  /// As `view` says.
+  void keep_entries(std::size_t rule, std::uint64_t from) noexcept { books_[rule].keep_from(from); }
   status recover(std::string_view record);
   [[nodiscard]] std::vector<std::string> head() const;
   [[nodiscard]] std::vector<alert_snapshot_ptr> snapshots() const;

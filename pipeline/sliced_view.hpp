@@ -30,6 +30,9 @@ public:
   }
   [[nodiscard]] std::vector<row_ptr> rows() const override { return state_.published_rows(); }
   [[nodiscard]] std::vector<alert_snapshot_ptr> alerts() const override { return rules_.snapshots(); }
+  void keep_entries(std::size_t rule, std::uint64_t from) noexcept override {
+    rules_.keep_entries(rule, from);
+  }
   [[nodiscard]] event_time trimmed() const noexcept override { return state_.frame.trimmed; }
   [[nodiscard]] event_time trim(event_time keep) override { return state_.trim(keep); }
   [[nodiscard]] const std::vector<offset>& frontier() const noexcept override {

@@ -128,6 +128,10 @@ view_tick view::tick(bool open) {
   return t;
 }
 
+void view::keep_entries(std::size_t rule, std::uint64_t from) noexcept {
+  impl_->engine->keep_entries(rule, from);
+}
+
 void view::keep_after(event_time end) noexcept {
   impl_->keep_from = end;
 }

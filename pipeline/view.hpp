@@ -70,6 +70,9 @@ public:
   /// every`).
   [[nodiscard]] view_tick tick(bool open);
 
+  /// Entries of a rule's log from this one on stay, whatever bounds it, up to `alert_book::most_waiting`: a
+  /// sink hasn't got them.
+  void keep_entries(std::size_t rule, std::uint64_t from) noexcept;
   /// Sealed rows of windows ending after `end` stay, whatever `retain` says: a sink hasn't got them.
   void keep_after(event_time end) noexcept;
 

@@ -33,6 +33,11 @@ public:
   [[nodiscard]] virtual std::vector<row_ptr> rows() const = 0;
   /// The logs of the rules over rows.
   [[nodiscard]] virtual std::vector<alert_snapshot_ptr> alerts() const { return {}; }
+  /// As `view` says.
+  virtual void keep_entries(std::size_t rule, std::uint64_t from) noexcept {
+    (void)rule;
+    (void)from;
+  }
   /// As `view::tick` says of `trim`.
   [[nodiscard]] virtual event_time trim(event_time keep) = 0;
 

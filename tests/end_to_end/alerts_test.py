@@ -206,5 +206,30 @@ class Alerts(support.Case):
         support.wait_for("the file has both logs", lambda: len(support.ndjson(file)) == 4)
 
 
+BACKFILL = """\
+pipeline: backfilled
+sources:
+  old: {type: file, path: old.ndjson, schema: {ts: timestamp_s, n: int}, time: {field: ts, out_of_order: 0s, max_future: 3650d}}
+views:
+  hours: {from: old, window: {size: 1h}, select: {n: 'sum(n)'}}
+alerts:
+  odd: {from: hours, when: 'n == 1', retain: 1d}
+sinks:
+  written: {type: file, path: odd.ndjson, from: [odd]}
+"""
+
+
+class BackfillTest(support.Case):
+    def test_a_file_gets_all_entries_of_years_that_are_read_in_a_moment(self):
+        hours = 20_000
+        folder = self.folder
+        (folder / "old.ndjson").write_text(
+            "".join(json.dumps({"ts": START + hour * 3600, "n": hour % 2}) + "\n" for hour in range(hours)))
+        p = self.pipeline(BACKFILL, name="backfilled")
+        p.run("--exit-at-end")
+        told = support.ndjson(folder / "odd.ndjson")
+        self.assertEqual([e["offset"] for e in told], list(range(hours - 1)))
+
+
 if __name__ == "__main__":
     support.main()

@@ -181,6 +181,25 @@ TEST_CASE("the log of a rule is bounded by its time and by its number of entries
   CHECK(many.snapshot()->log.size() == alert_book::most_entries);
 }
 
+TEST_CASE("entries that a sink lacks stay in the log of a rule") {
+  ruled_view made{"n >= 5", 100s};
+  auto book = made.book();
+  auto entries = false;
+  book.keep_from(0);
+  for (std::int64_t end = 10; end <= 2000; end += 10) {
+    look(book, end, {counted(end, "a", end % 20 == 0 ? 9 : 1)});
+    (void)book.take_record(entries);
+  }
+  CHECK(book.snapshot()->begin == 0);
+  CHECK(book.snapshot()->log.size() == 199);
+  book.keep_from(100);
+  look(book, 2010, {counted(2010, "a", 1)});
+  CHECK(book.snapshot()->begin == 100);
+  book.keep_from(200);
+  look(book, 2020, {counted(2020, "a", 1)});
+  CHECK(book.snapshot()->log.size() <= 11);
+}
+
 TEST_CASE("keys that neither fire nor have rows take no memory") {
   ruled_view made{"n >= 5"};
   auto book = made.book();
