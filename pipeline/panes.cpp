@@ -1,6 +1,7 @@
 #include "pipeline/panes.hpp"
 
 #include "pipeline/key_table.hpp"
+#include "pipeline/pane_index.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -35,7 +36,7 @@ struct pane_table::slice_panes {
   explicit slice_panes(const accumulator_layout& layout) : blocks(layout) {}
 
   slice_blocks blocks;
-  std::vector<std::uint32_t> pane_of_key; // by key id; `none`: no pane
+  pane_index pane_of_key;
   // While it is restored: keys by pane, and how many panes have come.
   std::vector<std::unique_ptr<key_pages::page>> restored_keys;
   std::size_t filled = 0;
@@ -43,7 +44,6 @@ struct pane_table::slice_panes {
 
 namespace {
 
-constexpr std::uint32_t none = 0xffff'ffff;
 constexpr std::uint64_t most_panes = 1u << 30; // that a checkpoint may speak of, in a slice of one partition
 
 } // namespace
@@ -73,13 +73,12 @@ pane_table::slice_panes& pane_table::at(std::int64_t slice) {
 }
 
 std::size_t pane_table::find_or_add(slice_panes& in, std::uint32_t key) {
-  if (key >= in.pane_of_key.size())
-    in.pane_of_key.resize(std::max<std::size_t>(key + 1, keys_->ids()), none);
-  auto& pane = in.pane_of_key[key];
-  if (pane == none) {
+  auto pane = in.pane_of_key.find(key);
+  if (pane == pane_index::none) {
     pane = static_cast<std::uint32_t>(in.blocks.panes());
     auto added = in.blocks.writable(pane);
     added.in->key(added.at) = key;
+    in.pane_of_key.add(key, pane, keys_->ids());
     keys_->retain(key);
     ++panes_;
   }
@@ -203,11 +202,9 @@ bool pane_table::finish_restore() {
       auto& page = pages[pane / key_pages::keys];
       auto id = keys_->intern((*page)[pane % key_pages::keys]);
       keys_->retain(id);
-      if (id >= in->pane_of_key.size())
-        in->pane_of_key.resize(std::max<std::size_t>(id + 1, keys_->ids()), none);
-      if (in->pane_of_key[id] != none)
+      if (in->pane_of_key.find(id) != pane_index::none)
         return false;
-      in->pane_of_key[id] = static_cast<std::uint32_t>(pane);
+      in->pane_of_key.add(id, static_cast<std::uint32_t>(pane), keys_->ids());
       auto found = in->blocks.writable(pane);
       found.in->key(found.at) = id;
       if ((pane + 1) % key_pages::keys == 0)
