@@ -4,6 +4,7 @@
 #include "event/time.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace tidemill {
@@ -28,22 +29,82 @@ std::optional<std::pair<std::string, std::string>> parse_network(std::string_vie
   return std::pair{bytes_of(block->address), bytes_of(last)};
 }
 
-/// A number as one of kind `column`, if it is exactly that; nothing if not.
-std::optional<value> whole_number(const value& key, kind column) {
-  value same;
-  const auto is_signed = column == kind::integer;
-  if (const auto* i = key.get_if<std::int64_t>(); i && (is_signed || *i >= 0))
-    same = is_signed ? value{*i} : value{static_cast<std::uint64_t>(*i)};
-  else if (const auto* u = key.get_if<std::uint64_t>(); u && (!is_signed || *u <= INT64_MAX))
-    same = is_signed ? value{static_cast<std::int64_t>(*u)} : value{*u};
-  else if (const auto* d = key.get_if<double>(); d && *d <= 9e15 && *d >= (is_signed ? -9e15 : 0))
-    same = is_signed ? value{static_cast<std::int64_t>(*d)} : value{static_cast<std::uint64_t>(*d)};
-  if (same.is_null() || !(same == key))
-    return std::nullopt;
-  return same;
+bool is_above(const value& a, const value& b) {
+  return compare_for_order(a, b) > 0;
 }
 
-/// The bytes under which a key is kept; nothing if a value of this kind can't be a key of the column.
+/// A guess that is a unit of the last place off at most becomes the greatest number that isn't above the key.
+value settle(value guess, const value& key, value (*step)(const value&, bool up)) {
+  while (is_above(guess, key))
+    guess = step(guess, false);
+  for (auto next = step(guess, true); !is_above(next, key) && is_above(next, guess); next = step(guess, true))
+    guess = next;
+  return guess;
+}
+
+value next_double(const value& v, bool up) {
+  constexpr auto infinity = std::numeric_limits<double>::infinity();
+  return std::nextafter(*v.get_if<double>(), up ? infinity : -infinity);
+}
+
+value next_decimal(const value& v, bool up) {
+  return decimal{v.get_if<decimal>()->units + (up ? 1 : -1)};
+}
+
+double as_double(const value& v) {
+  if (const auto* i = v.get_if<std::int64_t>())
+    return static_cast<double>(*i);
+  if (const auto* u = v.get_if<std::uint64_t>())
+    return static_cast<double>(*u);
+  if (const auto* d = v.get_if<decimal>())
+    return static_cast<double>(d->units) / static_cast<double>(decimal_one);
+  return *v.get_if<double>();
+}
+
+/// The greatest whole number not above a number within ± 10^30.
+int128 whole_part(const value& v) {
+  if (const auto* i = v.get_if<std::int64_t>())
+    return *i;
+  if (const auto* u = v.get_if<std::uint64_t>())
+    return *u;
+  if (const auto* d = v.get_if<decimal>())
+    return d->units / decimal_one - (d->units % decimal_one < 0 ? 1 : 0);
+  return static_cast<int128>(std::floor(*v.get_if<double>()));
+}
+
+/// The greatest number of kind `column` that isn't above the key; nothing: there is none, or the key is no
+/// number.
+std::optional<value> number_not_above(const value& key, kind column) {
+  constexpr double far = 1e29; // beyond all decimals but the last, and all whole numbers
+  const auto* real = key.get_if<double>();
+  if (!type{key.of()}.numeric() || (real != nullptr && std::isnan(*real)))
+    return std::nullopt;
+  if (column == kind::real)
+    return settle(as_double(key), key, next_double);
+  if (real != nullptr && *real <= -far)
+    return std::nullopt;
+  const auto whole = real != nullptr && *real >= far ? static_cast<int128>(far) : whole_part(key);
+  if (column == kind::decimal) {
+    if (const auto* d = key.get_if<decimal>())
+      return value{*d};
+    if (real == nullptr || *real >= far)
+      return value{decimal{whole * decimal_one}};
+    const auto units = static_cast<int128>((*real - std::floor(*real)) * static_cast<double>(decimal_one));
+    return settle(decimal{whole * decimal_one + units}, key, next_decimal);
+  }
+  using whole_limits = std::numeric_limits<std::int64_t>;
+  if (column == kind::integer)
+    return whole < whole_limits::min()
+               ? std::nullopt
+               : std::optional{
+                     value{static_cast<std::int64_t>(std::min<int128>(whole, whole_limits::max()))}};
+  return whole < 0 ? std::nullopt
+                   : std::optional{value{static_cast<std::uint64_t>(
+                         std::min<int128>(whole, std::numeric_limits<std::uint64_t>::max()))}};
+}
+
+/// The bytes under which a key is kept; nothing if a value of this kind can't be a key of the column. Of a
+/// number those of the column's greatest that isn't above it, which is another one if none is equal.
 std::optional<std::string> key_bytes(const value& key, kind column, bool addresses) {
   if (addresses) {
     const auto* text = key.get_if<std::string>();
@@ -53,24 +114,27 @@ std::optional<std::string> key_bytes(const value& key, kind column, bool address
     return a ? std::optional{bytes_of(*a)} : std::nullopt;
   }
   std::string out;
-  if (column == kind::integer || column == kind::uinteger) {
-    const auto number = whole_number(key, column);
+  if (type{column}.numeric()) {
+    const auto number = number_not_above(key, column);
     if (!number)
       return std::nullopt;
     append_encoded(out, *number);
     return out;
   }
-  if (column == kind::real && !key.get_if<double>()) {
-    if (const auto* i = key.get_if<std::int64_t>())
-      return key_bytes(value{static_cast<double>(*i)}, column, false);
-    if (const auto* u = key.get_if<std::uint64_t>())
-      return key_bytes(value{static_cast<double>(*u)}, column, false);
-    return std::nullopt;
-  }
   if (key.is_null() || key.is_error() || (key.of() != column && column != kind::dyn))
     return std::nullopt;
   append_encoded(out, key);
   return out;
+}
+
+/// Whether a number is not above, or is equal to, the one that is encoded.
+bool is_within(const value& key, std::string_view encoded) {
+  const auto last = take_encoded(encoded);
+  return last && !is_above(key, *last);
+}
+bool is_equal(const value& key, std::string_view encoded) {
+  const auto other = take_encoded(encoded);
+  return other && compare_for_order(key, *other) == 0;
 }
 
 std::string shown(const value& v) {
@@ -181,7 +245,8 @@ std::optional<row_index> row_index::make(const columns_of& c, std::uint32_t rows
 
 std::optional<std::uint32_t> row_index::find(const value& key, std::optional<timestamp> at) const {
   const auto bytes = key_bytes(key, key_kind_, addresses_);
-  if (!bytes)
+  const auto number = type{key_kind_}.numeric() && !addresses_;
+  if (!bytes || (number && how_ != how::spans && !is_equal(key, *bytes)))
     return std::nullopt;
   if (how_ == how::exact) {
     const auto row = rows_.find(*bytes);
@@ -189,8 +254,9 @@ std::optional<std::uint32_t> row_index::find(const value& key, std::optional<tim
   }
   if (how_ == how::spans) {
     auto next = std::ranges::upper_bound(spans_, *bytes, {}, &span_of_row::from);
-    return next != spans_.begin() && *bytes <= std::prev(next)->to ? std::optional{std::prev(next)->row}
-                                                                   : std::nullopt;
+    if (next == spans_.begin() || *bytes > (--next)->to || (number && !is_within(key, next->to)))
+      return std::nullopt;
+    return next->row;
   }
   const auto all = times_.find(*bytes);
   if (all == times_.end() || !at)

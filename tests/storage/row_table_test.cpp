@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -90,6 +91,39 @@ TEST_CASE("declared columns have their types, keys are found by any equal number
   CHECK(row(*table, 7.5) == miss);
   CHECK(row(*table, ~std::uint64_t{7}) == miss);
   CHECK(row(*table, "7") == miss);
+}
+
+TEST_CASE("a number is found by any equal one, and lies in ranges of any kind of numbers") {
+  scene s;
+  const std::vector<std::pair<kind, std::string>> kinds{
+      {kind::integer, "int"}, {kind::uinteger, "uint"}, {kind::real, "double"}, {kind::decimal, "decimal"}};
+  const auto tenth = decimal{decimal_one / 10};
+  const std::vector<value> five{5, std::uint64_t{5}, 5.0, decimal{5 * int128{decimal_one}}};
+  for (const auto& [column, name] : kinds) {
+    INFO(name);
+    s.write("id,n\n5,a\n9007199254740992,b\n");
+    auto exact = get(*make_row_table(s.settings({{.name = "id", .of = column, .path = {}}})));
+    auto range =
+        s.settings({{.name = "id", .of = column, .path = {}}, {.name = "to", .of = column, .path = {}}});
+    range.key = {.key = "", .from = "id", .to = "to"};
+    for (const auto& key : five)
+      CHECK(row(*exact, key) == std::vector<value>{"a"});
+    CHECK(row(*exact, 9007199254740992) == std::vector<value>{"b"});
+    for (const value& key : {value{9007199254740993}, value{5.5}, value{tenth}, value{1e300}, value{-1e300},
+                             value{std::nan("")}, value{-5}, value{HUGE_VAL}, value{"5"}, value{}})
+      CHECK(row(*exact, key) == miss);
+    s.write("id,to,n\n5,9,a\n10,20,b\n");
+    auto spans = get(*make_row_table(range));
+    for (const auto& key : five)
+      CHECK(row(*spans, key).back() == value{"a"});
+    CHECK(row(*spans, 5.5).back() == value{"a"});
+    CHECK(row(*spans, decimal{int128{decimal_one} * 89 / 10}).back() == value{"a"});
+    CHECK(row(*spans, 19.999).back() == value{"b"});
+    for (const value& key :
+         {value{9.5}, value{4.999}, value{decimal{9 * int128{decimal_one} + 1}}, value{20.5}, value{1e300},
+          value{-1e300}, value{std::nan("")}, value{-HUGE_VAL}, value{21}})
+      CHECK(row(*spans, key) == miss);
+  }
 }
 
 TEST_CASE("faults of a table name file and line") {
