@@ -279,10 +279,16 @@ private:
         continue;
       }
       auto& lists = what == "rows" ? e.rows : what == "events" ? e.events : e.alerts;
-      for (const auto& [name, items] : entries_of(*child, path + '.' + key->text, "names"))
-        lists.push_back(
-            {{name->text, name->at}, values(*items, path + '.' + key->text + '.' + name->text), some});
+      for (const auto& [name, items] : entries_of(*child, path + '.' + key->text, "names")) {
+        const auto list_path = path + '.' + key->text + '.' + name->text;
+        lists.push_back({{name->text, name->at}, values(*items, list_path), some});
+        if (some && lists.back().items.empty() && items->of != kind::spoiled)
+          reader_.fault(name->at, list_path, "some of nothing: this can't fail",
+                        "say which there are; " + what + " with [] says that there are none");
+      }
     }
+    if (node.of == kind::map && node.entries.empty())
+      reader_.fault(node.at, path, "nothing is expected", "{rows: {view: […]}}");
     out.push_back({std::move(e), node.at});
   }
 

@@ -48,7 +48,7 @@ TEST_CASE("values are what JSON would take them for, else text") {
 TEST_CASE("steps come in their order") {
   auto t = only_test(
       "  t:\n    clock: 2026-01-05T10:00:00Z\n    steps:\n      - advance: 1m30s\n      - crash: view\n"
-      "      - table: {u: [{id: 1}]}\n      - end: true\n      - expect: {some_rows: {v: []}}\n");
+      "      - table: {u: [{id: 1}]}\n      - end: true\n      - expect: {some_rows: {v: [{}]}}\n");
   CHECK(t.clock.has_value());
   REQUIRE(t.steps.size() == 5);
   CHECK(std::get<test_advance>(t.steps[0].of).by == std::chrono::seconds{90});
@@ -61,6 +61,10 @@ TEST_CASE("a test that can't be meant is refused at its place") {
   auto said = [](const std::string& text) { return faults(before_tests + text); };
   CHECK_THAT(said("  t: {send: {k: [{n: 1}]}}\n"),
              Catch::Contains("5:3: error: tests.t: the test expects nothing"));
+  CHECK_THAT(said("  t: {expect: {}}\n"),
+             Catch::Contains("5:15: error: tests.t.expect: nothing is expected"));
+  CHECK_THAT(said("  t: {expect: {some_rows: {v: []}}}\n"),
+             Catch::Contains("tests.t.expect.some_rows.v: some of nothing: this can't fail"));
   CHECK_THAT(said("  t: [1]\n"), Catch::Contains("tests.t: expected a test"));
   CHECK_THAT(said("  t: {steps: [{advance: 30}], expect: {}}\n"),
              Catch::Contains("a test has steps, or send and"));
