@@ -188,12 +188,12 @@ public:
         say_(to), report_(report) {}
 
   status run(const std::filesystem::path& scratch, table_shelf& tables) {
-    const auto views = views_in_question();
-    if (views.empty())
+    views_ = views_in_question();
+    if (views_.empty())
       return {};
     TIDEMILL_TRY(auto records, make_replay_source(source_, *all_, state_, scratch));
     TIDEMILL_CHECK(open(*records));
-    for (auto v : views) {
+    for (auto v : views_) {
       TIDEMILL_TRY(auto stored, read_stored_rows(all_, index_, v, records->partitions(), state_));
       if (stored.rows.empty())
         say_.note("view " + source_.views[v].name + ": there are no final rows of this definition yet");
@@ -206,11 +206,18 @@ public:
 
   /// Nothing can be said, for this reason.
   void give_up(const std::string& why) {
+    for (auto v : views_)
+      if (std::ranges::find(checks_, v, &view_check::index) == checks_.end())
+        say_.note("view " + source_.views[v].name + ": not compared: " + why);
+    finish(why);
+  }
+
+private:
+  void finish(const std::string& why) {
     for (auto& c : checks_)
       c->finish(why);
   }
 
-private:
   std::vector<std::size_t> views_in_question() {
     std::vector<std::size_t> out;
     for (std::size_t v = 0; v < source_.views.size(); ++v) {
@@ -247,7 +254,7 @@ private:
       for (auto& c : checks_)
         c->step(run);
     }));
-    give_up(run.ended_early());
+    finish(run.ended_early());
     return {};
   }
 
@@ -258,6 +265,7 @@ private:
   const verify_settings& wanted_;
   const verify_listener& say_;
   verify_report& report_;
+  std::vector<std::size_t> views_; ///< those in question
   std::vector<std::unique_ptr<view_check>> checks_;
 };
 

@@ -254,6 +254,24 @@ class Verify(support.Case):
         self.assertRegex(said[0], r"^note: view minutes: \d+ rows not compared: posted/\d ends at offset 0, "
                                   r"before all records that these rows were made of$")
 
+    def test_a_view_whose_partitions_are_other_ones_now_is_said(self):
+        for part in (1, 2):
+            (self.folder / f"part{part}.ndjson").write_text(
+                "".join(json.dumps({"ts": n, "n": 1}) + "\n" for n in range(100)))
+        p = self.pipeline("""\
+pipeline: parts
+sources:
+  parts: {type: file, path: 'part*.ndjson', schema: {ts: timestamp_s, n: int}, time: {field: ts, out_of_order: 0s}}
+views:
+  tens: {from: parts, window: {size: 10s}, select: {n: 'sum(n)'}}
+""", "parts")
+        self.assertEqual(p.run("--exit-at-end"), 0)
+        self.assertEqual(verify(p)[0], 0)
+        (self.folder / "part2.ndjson").unlink()
+        code, said = verify(p)
+        self.assertEqual(code, 2, said)
+        self.assertRegex(said[0], "^note: view tens: not compared: .*partitions")
+
 
 if __name__ == "__main__":
     support.main()
