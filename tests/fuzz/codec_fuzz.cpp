@@ -5,7 +5,8 @@
 #include "event/codec.hpp"
 #include "tests/fuzz/fuzz_target.hpp"
 
-#include <array>
+#include <algorithm>
+#include <span>
 
 namespace tidemill::test {
 namespace {
@@ -128,9 +129,11 @@ void fuzz_one(std::string_view input) {
     records.push_back(rest.substr(0, cut->content));
     rest.remove_prefix(cut->total);
   }
+  // Alone, which costs the most, not each of very many.
+  const auto some = std::span{records}.first(std::min<std::size_t>(records.size(), 16));
   for (auto* with : {f.all.get(), f.part.get()}) {
     decoded(*with, records);
-    for (auto r : records) // the codec's caches remember nothing that matters
+    for (auto r : some) // the codec's caches remember nothing that matters
       if (decoded(*with, {r}) != decoded(*with, {r}))
         finding("the same record twice is not the same");
   }

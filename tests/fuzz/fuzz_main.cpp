@@ -146,8 +146,12 @@ std::uint64_t fuzz(const command_line& c, std::vector<std::string>& inputs) {
   while (std::chrono::steady_clock::now() < until) {
     // Half of the time one of the newest: it reached what others did not.
     auto newest = std::min<std::size_t>(inputs.size(), 32);
-    auto from = random() % 2 ? random() % inputs.size() : inputs.size() - 1 - random() % newest;
-    auto input = mutate(random, inputs[from], inputs, max_input);
+    auto pick = [&]() -> const std::string& {
+      return inputs[random() % 2 ? random() % inputs.size() : inputs.size() - 1 - random() % newest];
+    };
+    // The shorter of two: what short ones find is found sooner, and damage rarely makes one shorter.
+    const auto &one = pick(), &other = pick();
+    auto input = mutate(random, one.size() < other.size() ? one : other, inputs, max_input);
     ++runs;
     if (!run(input))
       continue;
