@@ -31,7 +31,6 @@ std::vector<topic_partition> names_of(const rd_kafka_topic_partition_list_t& lis
 
 std::map<std::string, std::string> forced(const kafka_group::settings& s) {
   std::map<std::string, std::string> all{{"group.id", s.group},
-                                         {"group.instance.id", s.instance},
                                          {"partition.assignment.strategy", "cooperative-sticky"},
                                          {"enable.auto.commit", "false"},
                                          {"enable.auto.offset.store", "false"},
@@ -39,6 +38,8 @@ std::map<std::string, std::string> forced(const kafka_group::settings& s) {
                                          {"auto.offset.reset", "earliest"}, // never asked: all is paused
                                          {"queued.min.messages", "1"},
                                          {"fetch.message.max.bytes", "1024"}};
+  if (!s.instance.empty())
+    all["group.instance.id"] = s.instance;
   if (s.session.count() > 0) {
     all["session.timeout.ms"] = std::to_string(s.session.count());
     all["heartbeat.interval.ms"] =

@@ -29,7 +29,7 @@ public:
   struct settings {
     kafka_client_settings client;
     std::vector<std::string> topics;
-    std::string group, instance;
+    std::string group, instance;         ///< without an instance: a dynamic member, which leaves at its end
     std::chrono::milliseconds session{}; ///< 0: the library's default
     std::string metadata;                ///< goes with every commit
     std::function<void()> event;         ///< `serve` has something to do; any thread
@@ -65,7 +65,8 @@ public:
     auto found = missing_.find(topic);
     return found != missing_.end() ? found->second : std::string{};
   }
-  [[nodiscard]] std::size_t assigned() const noexcept { return ours_.size(); }
+  /// Assigned, and not given back.
+  [[nodiscard]] const std::set<topic_partition>& ours() const noexcept { return ours_; }
   [[nodiscard]] std::uint64_t rebalances() const noexcept { return rebalances_; }
   [[nodiscard]] std::uint64_t commit_failures() const noexcept { return commit_failures_; }
 

@@ -2,6 +2,7 @@
 
 #include "storage/kafka/commit_metadata.hpp"
 #include "storage/kafka/fetcher_choice.hpp"
+#include "storage/kafka/group_nudge.hpp"
 #include "storage/kafka/kafka_client.hpp"
 #include "storage/kafka/kafka_group.hpp"
 #include "storage/kafka/kafka_survey.hpp"
@@ -13,6 +14,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 namespace tidemill {
@@ -86,6 +88,7 @@ public:
 private:
   struct lane {
     bool ours = false;         // told so
+    bool retired = false;      // not to be read any more: told as ours, and never has a record
     bool reading = false;      // sought, and neither gone nor halted since
     std::optional<offset> end; // of the log when it was assigned; nothing after the first seek
     resumed_reading resumed;   // by the last seek
@@ -102,6 +105,8 @@ private:
   };
 
   void apply(const std::vector<kafka_group::change>& changes, std::vector<polled>& out);
+  void retire_others(const std::vector<topic_partition>& there);
+  bool take(const topic_partition& at, std::vector<polled>& out);
   status resolve(std::vector<polled>& out);
   void ask_ends();
   status make_group();
@@ -124,6 +129,7 @@ private:
   std::vector<polled> said_;             // by a seek
   std::vector<topic_partition> pending_; // assigned, and nobody knows of it
   bool grown_ = false;                   // and told so
+  std::optional<group_nudge> nudge_;
   clock::time_point polled_at_ = clock::now(), asked_ends_at_{};
   std::optional<clock::time_point> fenced_at_;
   mutable std::mutex mutex_; // guards the next two
@@ -154,6 +160,8 @@ status kafka_source::open(milliseconds wait) {
   TIDEMILL_CHECK(numbers_.add(there));
   count_ = numbers_.size();
   lanes_.assign(count_, {});
+  retire_others(there);
+  nudge_.emplace(group_nudge::settings{s_.client, s_.group, instance(), {there.begin(), there.end()}});
   TIDEMILL_TRY(fetcher_, make_fetcher(s_, count_));
   {
     std::lock_guard lock{mutex_};
@@ -162,8 +170,23 @@ status kafka_source::open(milliseconds wait) {
   return group_->join();
 }
 
+/// Partitions that were read once and whose topic isn't there any more, or isn't to be read any more: their
+/// workers have state, and would hold up all others if they were waited for. So they are there as partitions
+/// without records, which are idle and follow the others.
+void kafka_source::retire_others(const std::vector<topic_partition>& there) {
+  const std::set<topic_partition> wanted{there.begin(), there.end()};
+  said_.clear();
+  for (std::uint32_t p = 0; p < count_; ++p)
+    if (!wanted.contains(numbers_[partition_id{p}])) {
+      lanes_[p].retired = true;
+      said_.emplace_back(polled_assigned{partition_id{p}, 0});
+    }
+}
+
 status kafka_source::seek(partition_id p, offset at, const std::optional<record_mark>& before) {
   auto& part = lanes_[to_index(p)];
+  if (part.retired)
+    return {};
   auto end = std::exchange(part.end, std::nullopt);
   if (before && end && before->at >= *end) {
     fetcher_->forget(p);
@@ -182,6 +205,8 @@ status kafka_source::seek(partition_id p, offset at, const std::optional<record_
 }
 
 void kafka_source::release(partition_id p) {
+  if (lanes_[to_index(p)].retired)
+    return;
   fetcher_->forget(p);
   pass_commits();
   lanes_[to_index(p)] = {};
@@ -199,6 +224,7 @@ status kafka_source::poll(const std::vector<partition_id>& wanted, std::size_t m
   apply(changes, out);
   if (!group && group.error().code() == errc::fenced)
     return rejoin(group.error(), out);
+  nudge_->look(group_->ours());
   if (group)
     group = resolve(out);
   auto from = out.size();
@@ -244,9 +270,7 @@ void kafka_source::apply(const std::vector<kafka_group::change>& changes, std::v
   for (const auto& [what, at] : changes) {
     auto p = numbers_.find(at);
     if (what == kafka_group::change::kind::assigned) {
-      if (p)
-        pending_.push_back(at);
-      else
+      if (!take(at, out))
         ++unknown;
       continue;
     }
@@ -264,6 +288,30 @@ void kafka_source::apply(const std::vector<kafka_group::change>& changes, std::v
   }
   if (unknown > 0 && !std::exchange(grown_, true))
     out.emplace_back(polled_grown{count_ + unknown});
+}
+
+/// A partition is assigned. False: it has no number yet.
+bool kafka_source::take(const topic_partition& at, std::vector<polled>& out) {
+  // To us as we were before a restart: with other topics, or when this one was there.
+  if (!names_topic(s_.topics, at.topic))
+    return true;
+  auto p = numbers_.find(at);
+  if (!p)
+    return false;
+  if (lanes_[to_index(*p)].retired) {
+    auto there = find_partitions(group_->client(), {at.topic}, question);
+    if (!there || std::ranges::find(*there, at) == there->end())
+      return true;
+  }
+  if (std::exchange(lanes_[to_index(*p)].retired, false)) { // its topic came back
+    std::erase_if(said_, [&](const polled& what) {
+      const auto* told = std::get_if<polled_assigned>(&what);
+      return told != nullptr && told->partition == *p;
+    });
+    out.emplace_back(polled_revoked{*p, true});
+  }
+  pending_.push_back(at);
+  return true;
 }
 
 /// Asks what must be known of newly assigned partitions before anybody is told of them.
@@ -419,7 +467,9 @@ std::vector<source_gauge> kafka_source::gauges() const {
       {"group_throttle_ms", "The newest delay that a broker imposed on the membership of the group.",
        static_cast<double>(client.throttle().count())},
       {"rebalances_total", "How often partitions came or went.", static_cast<double>(group_->rebalances())},
-      {"assigned_partitions", "Partitions that are ours.", static_cast<double>(group_->assigned())},
+      {"assigned_partitions", "Partitions that are ours.", static_cast<double>(group_->ours().size())},
+      {"retired_partitions", "Partitions that were read once, of topics that are gone or not named any more.",
+       static_cast<double>(std::ranges::count_if(lanes_, [](const lane& l) { return l.retired; }))},
       {"commit_failures_total", "Commits of offsets that the group refused.",
        static_cast<double>(group_->commit_failures())}};
   if (fetcher_) {

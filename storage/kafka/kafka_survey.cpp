@@ -166,6 +166,12 @@ bool is_topic_pattern(const std::string& topic) noexcept {
   return topic.starts_with('^');
 }
 
+bool names_topic(const std::vector<std::string>& topics, const std::string& topic) {
+  return std::any_of(topics.begin(), topics.end(), [&](const std::string& name) {
+    return is_topic_pattern(name) ? topic_pattern{name}.matches(topic.c_str()) : name == topic;
+  });
+}
+
 result<std::vector<topic_partition>>
 find_partitions(kafka_client& client, const std::vector<std::string>& topics, milliseconds wait) {
   std::vector<topic_partition> out;

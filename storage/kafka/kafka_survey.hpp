@@ -22,6 +22,9 @@ class kafka_client;
 /// Whether a topic of the settings is a pattern.
 [[nodiscard]] bool is_topic_pattern(const std::string& topic) noexcept;
 
+/// Whether a topic is one of these, or matches a pattern among them.
+[[nodiscard]] bool names_topic(const std::vector<std::string>& topics, const std::string& topic);
+
 /// All partitions of these topics, in the order of the list; a pattern's in the order of their names. Errors:
 /// `unavailable` for a topic that doesn't exist, or a pattern that matches none; `refused` without rights.
 [[nodiscard]] result<std::vector<topic_partition>>

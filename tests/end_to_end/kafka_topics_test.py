@@ -119,6 +119,85 @@ class Growth(kafka_world.Case):
         self.assertEqual(kafka_world.partition(p, 2)["events"], 101)
 
 
+class WhileStopped(kafka_world.Case):
+    """The program comes back within its session, when the group still knows what it had."""
+    PARTITIONS = 2
+
+    def stop(self, p):
+        self.assertEqual(p.terminate(), 0, p.said())
+
+    def start(self, p, **changes):
+        for old, new in changes.values():
+            p.write(p.file.read_text().replace(old, new))
+        p.start().address()
+        self.wait_ready(p)
+
+    def wait_until_counted(self, p, wanted=None, seconds=60):
+        """Where partitions are silent time goes on, and windows of `end` become final, too."""
+        self.wait(p, "counted", lambda: {k: v for k, v in kafka_world.counted(p).items() if k[1] != "end"}
+                  == self.events.wanted(), seconds)
+
+    def later(self):
+        """A silent partition follows the clock: what comes now is of a time that it can't have reached."""
+        self.events.made += 6000
+
+    def test_a_topic_is_added_and_another_one_grows(self):
+        more = self.topic + "_2"
+        p = self.clicks()
+        self.produce(500)
+        self.wait_until_read(p, 500)
+        self.stop(p)
+        self.broker.create_topic(more, 1)
+        self.broker.add_partitions(self.topic, 3)
+        self.broker.produce(more, self.events.records(100))
+        self.produce(300, 3)
+        self.start(p, topics=(f"[{self.topic}]", f"[{self.topic}, {more}]"))
+        self.end(3)
+        self.broker.produce(more, self.events.end())
+        self.wait_until_counted(p)
+
+    def test_a_topic_that_is_taken_out_holds_up_nobody_and_may_come_back(self):
+        more = self.topic + "_2"
+        both, one = f"[{self.topic}, {more}]", f"[{self.topic}]"
+        self.broker.create_topic(more, 1)
+        p = self.clicks(topics=both)
+        self.broker.produce(more, self.events.records(100))
+        self.produce(500)
+        self.wait_until_read(p, 600)
+        self.stop(p)
+        self.broker.produce(more, self.events.records(50, counted=False))
+        self.start(p, topics=(both, one), idle=("idle: 1h", "idle: 1s"))
+        self.later()
+        self.produce(500)
+        self.end()
+        self.wait_until_counted(p)
+        self.assertEqual(kafka_world.partition(p, 2)["events"], 100)
+        self.stop(p)
+        self.start(p, topics=(one, both))
+        self.wait(p, "it goes on where it was", lambda: kafka_world.partition(p, 2)["events"] == 150)
+        self.later()
+        self.broker.produce(more, self.events.records(100))
+        self.end()
+        self.broker.produce(more, self.events.end())
+        self.wait_until_counted(p)
+
+    def test_a_topic_of_a_pattern_is_deleted(self):
+        more = self.topic + "_2"
+        self.broker.create_topic(more, 2)
+        p = self.clicks(topics=f"['^{self.topic}']")
+        self.broker.produce(more, self.events.records(100))
+        self.produce(500)
+        self.wait_until_read(p, 600)
+        self.stop(p)
+        self.broker.delete_topic(more)
+        self.start(p, idle=("idle: 1h", "idle: 1s"))
+        self.later()
+        self.produce(500)
+        self.end()
+        self.wait_until_counted(p)
+        self.assertRegex(p.request("GET", "/metrics")[1].decode(), r"tidemill_source_retired_partitions\{.*\} 2\n")
+
+
 class Others(kafka_world.Case):
     PARTITIONS = 2
 
