@@ -51,9 +51,18 @@ std::filesystem::path taken_generation(const std::filesystem::path& path) {
   return {};
 }
 
-error fenced_error(std::string_view doing, const std::filesystem::path& path) {
+/// `generation` is gone: under another name, or with the data folder.
+error fenced_error(std::string_view doing, const std::filesystem::path& path,
+                   const std::filesystem::path& generation) {
+  auto taken = false;
+  std::error_code failed;
+  auto root = generation.has_parent_path() ? generation.parent_path() : std::filesystem::path{"."};
+  std::filesystem::directory_iterator entries{root, failed}, none;
+  for (; !failed && entries != none; entries.increment(failed))
+    taken = taken || parse_generation(entries->path().filename().string());
   return {errc::fenced, "can't " + std::string{doing} + " " + path.string() +
-                            ": another process has taken over the data folder"};
+                            (taken ? ": another process has taken over the data folder"
+                                   : ": the state in the data folder is gone")};
 }
 
 } // namespace
@@ -61,8 +70,8 @@ error fenced_error(std::string_view doing, const std::filesystem::path& path) {
 error disk_error(std::string_view doing, const std::filesystem::path& path, int number) {
   auto is_full = number == ENOSPC || number == EDQUOT || number == EFBIG;
   auto is_missing = number == ENOENT || number == ENOTDIR || number == ESTALE;
-  if (is_missing && !taken_generation(path).empty())
-    return fenced_error(doing, path);
+  if (auto gone = is_missing ? taken_generation(path) : std::filesystem::path{}; !gone.empty())
+    return fenced_error(doing, path, gone);
   return {is_full ? errc::full : errc::io, "can't " + std::string{doing} + " " + path.string() + ": " +
                                                std::generic_category().message(number) +
                                                remedy(path, number)};
@@ -183,7 +192,7 @@ status create_folder(const std::filesystem::path& folder) {
   if (std::filesystem::is_directory(folder, failed))
     return {};
   if (parse_generation(folder.filename().string()))
-    return fenced_error("create folder", folder);
+    return fenced_error("create folder", folder, folder);
   auto parent = folder.parent_path();
   if (!parent.empty() && parent != folder)
     TIDEMILL_CHECK(create_folder(parent));

@@ -40,7 +40,13 @@ std::string name_of(const std::optional<lease_note>& note) {
 
 /// Whether `mine` is still the generation in force.
 status check_in_force(const std::filesystem::path& root, const generation_id& mine) {
-  TIDEMILL_TRY(auto newest, newest_generation(root));
+  auto looked = newest_generation(root);
+  if (!looked) {
+    auto there = file_exists(root);
+    return there && !*there ? error{errc::fenced, "the data folder " + root.string() + " is gone"}
+                            : looked.error();
+  }
+  const auto& newest = *looked;
   if (newest == mine)
     return {};
   if (!newest)

@@ -2,6 +2,7 @@
 
 #include "storage/disk_file.hpp"
 #include "storage/log/data_layout.hpp"
+#include "storage/log/segment_log.hpp"
 #include "tests/storage/disk_fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -168,6 +169,24 @@ TEST_CASE("a data folder whose state is gone is not begun anew in silence") {
   auto refused = data_directory::open(folder.path(), now).error();
   CHECK(refused.code() == errc::corrupt);
   CHECK(refused.text().find("backup") != std::string::npos);
+}
+
+TEST_CASE("a holder whose data folder is deleted has lost it, and hears that it is gone") {
+  temporary_folder folder;
+  auto root = folder.path() / "data";
+  auto held = data_directory::open(root, now);
+  REQUIRE(held);
+  auto log = segment_log::open(*(*held)->subfolder("log"), {});
+  REQUIRE(log);
+  REQUIRE((*log)->append("record"));
+  std::filesystem::remove_all(root);
+  auto told = (*log)->sync().error();
+  CHECK(told.code() == errc::fenced);
+  CHECK(told.text().find("the state in the data folder is gone") != std::string::npos);
+  auto lost = (*held)->verify().error();
+  CHECK(lost.code() == errc::fenced);
+  CHECK(lost.text() == "the data folder " + root.string() + " is gone");
+  CHECK((*held)->lost());
 }
 
 TEST_CASE("a damaged STORE is refused") {
