@@ -3,10 +3,12 @@
 #include "actors/alert_feeder.hpp"
 #include "actors/kept_rows.hpp"
 #include "actors/worker.hpp"
+#include "pipeline/view_log_pieces.hpp"
 
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <stdexcept>
 
 namespace tidemill {
@@ -44,15 +46,19 @@ void view_state_actor::start(view_setup setup) {
   self_->delayed_send(self_, s_.tick, atom::beat_v);
 }
 
+status view_state_actor::append(const std::vector<std::string>& records) {
+  std::deque<std::string> cut;
+  auto appended = log_->append(cut_records(records, cut));
+  return appended ? status{} : status{appended.error()};
+}
+
 void view_state_actor::write_head() {
   auto rolled = log_->roll();
   auto from = log_->end();
   auto records = state_->head();
   auto written = rolled;
   if (rolled)
-    if (auto appended = log_->append(std::vector<std::string_view>{records.begin(), records.end()});
-        !appended)
-      written = appended.error();
+    written = append(records);
   if (!written && written.error().code() == errc::full && from > 0) {
     bytes_after_head_ /= 2; // the log stays long for a while
     return;
@@ -133,14 +139,13 @@ void view_state_actor::tick() {
 bool view_state_actor::write(const view_tick& t) {
   if (t.log.empty())
     return true;
-  std::vector<std::string_view> records{t.log.begin(), t.log.end()};
-  auto appended = log_->append(records);
+  const auto appended = append(t.log);
   auto full = !appended && appended.error().code() == errc::full;
   s_.status->problem("log of view " + s_.status->views[s_.shown]->name, full ? appended.error().text() : "");
   if (full)
     return false;
-  require(appended ? status{} : status{appended.error()});
-  for (auto r : records)
+  require(appended);
+  for (const auto& r : t.log)
     bytes_after_head_ += r.size();
   if (t.sync)
     require(log_->sync());

@@ -69,6 +69,7 @@ private:
   void tick();
   [[nodiscard]] view_tick next_tick();
   [[nodiscard]] bool write(const view_tick& t);
+  [[nodiscard]] status append(const std::vector<std::string>& records);
   void write_head();
   void send_sealed(sealed_windows sealed, std::optional<std::uint32_t> only);
   void show(const view_tick& t);

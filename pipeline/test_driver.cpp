@@ -3,6 +3,7 @@
 #include "event/exchange_record.hpp"
 #include "event/hash.hpp"
 #include "pipeline/idleness.hpp"
+#include "pipeline/view_log_pieces.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,7 @@ namespace tidemill {
 namespace {
 
 constexpr std::uint32_t batches_per_checkpoint = 3; // so that a crash finds something to replay
+constexpr std::size_t piece_bytes = 300;            // so that there are pieces
 
 struct stored_record {
   test_driver::sent_record sent;
@@ -302,8 +304,9 @@ struct test_driver::impl {
     for (std::size_t rule = 0; rule < plan_of(s).views[v].alerts.size(); ++rule)
       source.shards[v].state->keep_entries(rule, 0); // somebody reads all of them
     auto t = source.shards[v].state->tick(plan_of(s).views[v].emit_every.has_value());
-    auto& log = source.shards[v].log;
-    log.insert(log.end(), t.log.begin(), t.log.end());
+    std::deque<std::string> cut;
+    const auto written = cut_records(t.log, cut, piece_bytes);
+    source.shards[v].log.insert(source.shards[v].log.end(), written.begin(), written.end());
     if (t.whole)
       source.rows[v].clear();
     for (const auto& r : t.remove)

@@ -4,6 +4,7 @@
 #include "pipeline/session_view.hpp"
 #include "pipeline/sliced_view.hpp"
 #include "pipeline/view_engine.hpp"
+#include "pipeline/view_log_pieces.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -41,6 +42,7 @@ struct view::impl {
   std::shared_ptr<const plan> all;
   std::uint64_t id;
   std::unique_ptr<view_engine> engine;
+  record_joiner log; // what is read back
   std::vector<told> told_by;
   std::vector<partition_id> to_ack;
   event_time keep_from = time_max;
@@ -66,7 +68,8 @@ view::view(std::shared_ptr<const plan> all, std::size_t source, std::size_t inde
 view::~view() = default;
 
 status view::recover(std::string_view record) {
-  return impl_->engine->recover(record);
+  TIDEMILL_TRY(auto whole, impl_->log.take(record));
+  return whole ? impl_->engine->recover(*whole) : status{};
 }
 
 std::vector<std::string> view::head() const {
