@@ -3,6 +3,7 @@
 #include "event/value.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace tidemill {
 namespace {
@@ -21,18 +22,18 @@ void fill_key(event_batch& batch, column& out, bool any_bytes) {
   }
 }
 
+/// Of headers with one name the last one counts, in the place of the first.
 value headers_of(const record_meta& meta) {
   value_map all;
+  std::unordered_map<std::string_view, std::size_t> places; // a record may have very many
   for (const auto& h : meta.headers) {
     auto text = h.value.value_or(std::string_view{});
     if (!is_utf8(h.name) || !is_utf8(text))
       continue;
-    value name{h.name};
-    auto known = std::ranges::find(all, name, &value_map::value_type::first);
-    if (known == all.end())
-      all.emplace_back(std::move(name), text);
+    if (auto [known, fresh] = places.try_emplace(h.name, all.size()); fresh)
+      all.emplace_back(h.name, text);
     else
-      known->second = text;
+      all[known->second].second = text;
   }
   return all;
 }

@@ -98,6 +98,20 @@ TEST_CASE("a step reads key, headers, time, partition and offset of the record",
                   R"("at":"1970-01-01T00:33:20Z","p":3,"o":8,"h":false,"e":"-"})");
 }
 
+TEST_CASE("a record may have as many headers as its bytes allow", "[meta]") {
+  auto p = compiled(definition_with("set", pairs_option({{"n", "size(meta.headers)"}})));
+  REQUIRE(p);
+  std::vector<std::string> names;
+  for (int i = 0; i < 200'000; ++i)
+    names.push_back("h" + std::to_string(i % 150'000));
+  std::deque<record_meta> metas(1);
+  for (const auto& name : names)
+    metas[0].headers.push_back({name, "x"});
+  auto got = emitted(p, batch_of(metas, event_time{seconds{2000}}));
+  REQUIRE(got.size() == 1);
+  CHECK_THAT(got[0], Catch::Contains("\"n\":150000"));
+}
+
 TEST_CASE("a key that isn't UTF-8 is null as text and there as bytes", "[meta]") {
   auto p = compiled(definition_with("set", pairs_option({{"k", "meta.key"}, {"b", "meta.key_bytes"}})));
   REQUIRE(p);
