@@ -147,8 +147,12 @@ void outlet::refused(output_kind kind, std::size_t of, std::string_view step, co
 }
 
 void outlet::late(std::size_t view, const record& r, event_time at, event_time watermark) {
-  add_refusal(late_[view], source_.views[view].name, r, errc::event_late,
-              "late: its windows were final when the watermark passed " + format_rfc3339(watermark), at);
+  add_refusal(
+      late_[view], source_.views[view].name, r, errc::event_late,
+      watermark == time_max
+          ? "late: the input had ended, which made all windows final; a file that grows wants `follow`"
+          : "late: its windows were final when the watermark passed " + format_rfc3339(watermark),
+      at);
 }
 
 std::uint64_t outlet::events(std::size_t stream, const event_batch& batch, const selection& rows) {
