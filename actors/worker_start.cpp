@@ -20,6 +20,8 @@ void worker_state::start(worker_setup setup) {
                       index < s_.all->sinks.size() && s_.all->sinks[index].exchange.has_value()});
   look_into_register();
   restore();
+  // Not idle before the source has had the time to bring something: it may not have begun.
+  shown().last_record = std::chrono::steady_clock::now().time_since_epoch().count();
   shown().running = true;
   last_save_ = self_->clock().now();
   for (std::size_t v = 0; v < s_.views.size(); ++v)

@@ -297,6 +297,16 @@ TEST_CASE_METHOD(one_worker, "the watermark of an idle partition moves on, by a 
   CHECK(shown().idle);
 }
 
+TEST_CASE_METHOD(one_worker, "a worker isn't idle because its source has not begun") {
+  shown().last_record = 0; // no source has ever brought anything
+  source->grow(4);
+  start(1);
+  pass(milliseconds{200});
+  CHECK(shown().watermark > time_min.time_since_epoch().count());
+  CHECK_FALSE(shown().idle);
+  CHECK(journal().empty());
+}
+
 TEST_CASE_METHOD(one_worker, "a gap is journalled and passed over, and so by every later worker") {
   shown().last_record = std::chrono::steady_clock::now().time_since_epoch().count(); // not idle
   source->grow(8);
