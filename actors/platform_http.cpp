@@ -47,7 +47,10 @@ void platform::impl::serve() {
         for (auto bytes : records)
           incoming.push_back({route ? route({bytes, 0, 1, std::nullopt}, nullptr) : partition_id{0}, bytes});
       }
-      TIDEMILL_TRY(auto ranges, log->append(wall_now(), incoming));
+      auto appended = log->append(wall_now(), incoming);
+      if (auto broken = appended ? std::nullopt : log->broken())
+        fail(broken->text());
+      TIDEMILL_TRY(auto ranges, std::move(appended));
       ingest_receipt receipt;
       receipt.count = records.size();
       for (const auto& r : ranges)

@@ -93,9 +93,12 @@ void worker_state::restore() {
   journal_ = std::move(*opened);
   std::vector<journal_entry> entries;
   auto from = c == nullptr ? journal_->begin() : c->journal;
-  if (from < journal_->begin())
-    throw std::runtime_error{"journal " + s_.journal.string() +
-                             " begins after the checkpoint: it was cut or replaced"};
+  if (from < journal_->begin() || from > journal_->end())
+    throw std::runtime_error{"journal " + s_.journal.string() + " holds entries " +
+                             std::to_string(journal_->begin()) + " to " + std::to_string(journal_->end()) +
+                             ", but the checkpoint goes on from " + std::to_string(from) +
+                             ": it was cut or replaced; restore it from a backup, or start with an empty "
+                             "data folder"};
   // Entries before it matter to an older checkpoint, should this one turn out to be damaged.
   std::set<std::string> versions;
   if (auto named = s_.checkpoints->needed(s_.key))

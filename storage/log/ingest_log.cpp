@@ -79,6 +79,7 @@ struct ingest_log::impl {
   bool woken = false;
   std::uint64_t unread = 0; ///< of all partitions, also what is queued
   counters counted;
+  std::optional<error> broken;
 
   status fill(group_member& m, event_time arrival, const std::vector<incoming>& records) const;
   void write_group(const std::vector<group_member*>& group);
@@ -171,7 +172,10 @@ void ingest_log::impl::publish(const std::vector<group_member*>& group) {
 void ingest_log::impl::write_group(const std::vector<group_member*>& group) {
   std::lock_guard exclusive{writer};
   auto done = append_group(group);
+  auto breaks = !done && std::ranges::any_of(parts, [](const partition& p) { return p.log->broken(); });
   std::lock_guard lock{mutex};
+  if (breaks && !broken)
+    broken = done.error().in("source " + set.name);
   if (done)
     publish(group);
   for (auto* m : group) {
@@ -238,6 +242,11 @@ result<std::vector<ingest_log::range>> ingest_log::append(event_time arrival,
   if (mine.failed)
     return *mine.failed;
   return std::move(mine.ranges);
+}
+
+std::optional<error> ingest_log::broken() const {
+  std::lock_guard lock{impl_->mutex};
+  return impl_->broken;
 }
 
 status ingest_log::release(partition_id p, offset upto) {

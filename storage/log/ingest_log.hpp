@@ -55,6 +55,8 @@ public:
   /// Stores all records or none; they are durable on return. The ranges are ascending by partition. Blocks on
   /// fsync. Errors: `full` (too much unread, or the disk), `event_too_large`, `io`.
   [[nodiscard]] result<std::vector<range>> append(event_time arrival, const std::vector<incoming>& records);
+  /// Why nothing can be appended any more before it is opened again, if that is so: the disk has failed.
+  [[nodiscard]] std::optional<error> broken() const;
   /// Records below `upto` are not needed any more: whole segments of them are removed.
   status release(partition_id p, offset upto);
 

@@ -326,6 +326,10 @@ status segment_log::roll() {
   return i.start_segment(i.known.end());
 }
 
+bool segment_log::broken() const noexcept {
+  return impl_->broken.has_value();
+}
+
 std::uint64_t segment_log::begin() const noexcept {
   return impl_->known.begin();
 }

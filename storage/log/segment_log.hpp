@@ -49,6 +49,9 @@ public:
   /// Starts a new segment; the next record is its first.
   status roll();
 
+  /// Whether it refuses all that would change it, and only a new open helps. Of the thread that changes it.
+  [[nodiscard]] bool broken() const noexcept;
+
   /// First position still stored, and the one that the next append gets.
   [[nodiscard]] std::uint64_t begin() const noexcept;
   [[nodiscard]] std::uint64_t end() const noexcept;

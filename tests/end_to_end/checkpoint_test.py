@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import pathlib
@@ -207,6 +208,22 @@ class Checkpoints(support.Case):
         p.address()
         self.catch_up(p)
         self.assertNotIn("passed over", p.said())
+
+    def test_a_journal_that_was_taken_away_is_not_begun_anew_behind_a_checkpoint(self):
+        p = self.make(yaml=YAML.replace("out_of_order: 1s", "out_of_order: 1s, idle: 100ms"))
+        self.clicks.grow(100)
+        p.start()
+        p.address()
+        self.catch_up(p)
+        journal, = p.state.glob("journal/clicks/0/*.seg")
+        support.wait_for("an entry of the journal", lambda: journal.stat().st_size > 100)
+        self.clicks.at += 100_000  # later than the clock can have come to
+        self.clicks.grow(100)
+        self.saved_all(p)
+        p.kill()
+        shutil.rmtree(p.state / "journal")
+        self.assertEqual(p.run(), 1)
+        self.assertRegex(p.said(), "journal .*clicks/0 holds entries 0 to 0, but the checkpoint goes on from [1-9].*backup")
 
     def test_ls_show_and_diff(self):
         p = self.make()

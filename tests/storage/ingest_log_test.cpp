@@ -67,6 +67,21 @@ std::vector<std::string> drain(log_source& source, std::vector<partition_id> wan
 
 } // namespace
 
+TEST_CASE("a log whose file is taken away says that it can't go on, a full one doesn't") {
+  temporary_folder folder;
+  auto log = open_log(folder.path(), {.name = "clicks", .partitions = 1, .max_unread = 100});
+  REQUIRE(log->append(at(1), {{p0, std::string(100, 'x')}}));
+  CHECK(log->append(at(1), {{p0, "x"}}).error().code() == errc::full);
+  CHECK(!log->broken());
+  REQUIRE(log->seek(p0, 1));
+  std::filesystem::remove_all(folder.path() / "0");
+  auto refused = log->append(at(1), {{p0, "x"}}).error();
+  CHECK(refused.code() == errc::io);
+  REQUIRE(log->broken());
+  CHECK(log->broken()->text() == refused.text());
+  CHECK(refused.text().find("restart the program") != std::string::npos);
+}
+
 TEST_CASE("records come back with offsets and arrival, also after the log is opened again") {
   temporary_folder folder;
   std::string identity;
