@@ -14,6 +14,10 @@ constexpr std::size_t most_waiting = 10'000;
 constexpr std::size_t most_bytes = 16u << 20;
 constexpr double rows_per_match = 100; ///< looked at for each one that may be shown
 
+// Of all workers together, for the conditions of all taps; real time, as that is what a pipeline loses.
+constexpr double work_per_second = 0.1;
+constexpr std::size_t first_rows = 1, most_rows = 1024; // looked at in one go
+
 /// So much a second, and as much at once.
 class budget {
 public:
@@ -24,7 +28,12 @@ public:
     last_ = now;
   }
   [[nodiscard]] std::size_t left() const noexcept { return left_ < 1 ? 0 : static_cast<std::size_t>(left_); }
-  void spend(std::size_t n) noexcept { left_ -= static_cast<double>(n); }
+  [[nodiscard]] bool any() const noexcept { return left_ > 0; }
+  /// More than is left is a debt.
+  template <class Number>
+  void spend(Number n) noexcept {
+    left_ -= static_cast<double>(n);
+  }
 
 private:
   double rate_, left_;
@@ -32,6 +41,23 @@ private:
 };
 
 } // namespace
+
+class tap_board::work_budget {
+public:
+  [[nodiscard]] bool any(clock::time_point now) {
+    std::lock_guard lock{mutex_};
+    seconds_.refill(now);
+    return seconds_.any();
+  }
+  void spend(std::chrono::duration<double> work) {
+    std::lock_guard lock{mutex_};
+    seconds_.spend(work.count());
+  }
+
+private:
+  std::mutex mutex_;
+  budget seconds_{work_per_second};
+};
 
 struct tap_board::tap {
   tap(const tap_query& q, std::size_t s, std::size_t t, const stage_plan& stage)
@@ -58,7 +84,7 @@ struct tap_board::tap {
            query.per_second == q.per_second && query.raw == q.raw;
   }
 
-  void see(const event_batch& batch, clock::time_point now) {
+  void see(const event_batch& batch, clock::time_point now, work_budget& work) {
     std::lock_guard lock{mutex};
     shown.refill(now);
     looked_at.refill(now);
@@ -68,12 +94,33 @@ struct tap_board::tap {
     rows.resize(some);
     looked_at.spend(some);
     if (where && some > 0)
-      keep_matching(batch, rows);
+      rows = matching(batch, rows, now, work);
     const auto fit = std::min(rows.size(), shown.left());
     skipped += rows.size() - fit;
     shown.spend(fit);
     for (std::size_t i = 0; i < fit; ++i)
       add(to_json(batch, rows[i]));
+  }
+
+  /// A few rows at a time, for as long as there is time: the pipeline waits.
+  selection matching(const event_batch& batch, const selection& rows, clock::time_point now,
+                     work_budget& work) {
+    selection out, some;
+    auto most = first_rows;
+    for (std::size_t at = 0; at < rows.size(); at += some.size(), most = std::min(2 * most, most_rows)) {
+      if (!work.any(now)) {
+        skipped += rows.size() - at;
+        break;
+      }
+      const auto begin = clock::now();
+      const auto from = rows.begin() + static_cast<std::ptrdiff_t>(at);
+      some.assign(from, from + static_cast<std::ptrdiff_t>(std::min(most, rows.size() - at)));
+      auto matched = some;
+      keep_matching(batch, matched);
+      out.insert(out.end(), matched.begin(), matched.end());
+      work.spend(clock::now() - begin);
+    }
+    return out;
   }
 
   void keep_matching(const event_batch& batch, selection& rows) const {
@@ -138,8 +185,9 @@ struct tap_board::tap {
 };
 
 tap_board::tap_board(std::shared_ptr<const plan> all)
-    : all_(std::move(all)), watched_(std::make_unique<std::atomic<std::uint32_t>[]>(
-                                std::max<std::size_t>(1, all_->sources.size()))) {}
+    : all_(std::move(all)), work_(std::make_unique<work_budget>()),
+      watched_(
+          std::make_unique<std::atomic<std::uint32_t>[]>(std::max<std::size_t>(1, all_->sources.size()))) {}
 
 tap_board::~tap_board() = default;
 
@@ -154,7 +202,7 @@ void tap_board::see(std::size_t source, std::size_t stream, std::size_t done, co
         here.push_back(t);
   }
   for (const auto& t : here)
-    t->see(batch, now);
+    t->see(batch, now, *work_);
 }
 
 result<std::shared_ptr<tap_board::tap>> tap_board::open(const tap_query& query, clock::time_point now) {
@@ -180,7 +228,7 @@ result<std::shared_ptr<tap_board::tap>> tap_board::open(const tap_query& query, 
       }
       if (!query.where.empty()) {
         std::vector<cel::fault> faults;
-        made->where = cel::expression::compile(query.where, names, faults);
+        made->where = cel::expression::compile(query.where, names, faults, cel::limits_of_readers);
         if (!made->where)
           return error{errc::expression_invalid,
                        std::to_string(faults.front().column) + ": " + faults.front().text +

@@ -19,8 +19,9 @@ namespace tidemill {
 /// does: a worker reads one number per batch.
 ///
 /// A tap is opened by the first question and lives while it is asked at least every ten seconds. It looks at
-/// `tap_query::per_second` matching rows a second, and at a hundred times as many to find them; what is more
-/// is counted, not looked at. Its newest 10,000 events, or 16 MiB, wait to be fetched. Thread-safe.
+/// `tap_query::per_second` matching rows a second, and at a hundred times as many to find them, and all taps
+/// together work a tenth of a second of each on that; what is more is counted, not looked at. Its newest
+/// 10,000 events, or 16 MiB, wait to be fetched. Thread-safe.
 class tap_board {
 public:
   using clock = std::chrono::steady_clock;
@@ -55,12 +56,14 @@ public:
 
 private:
   struct tap;
+  class work_budget; ///< time for the conditions of all taps
   [[nodiscard]] result<std::shared_ptr<tap>> open(const tap_query& query, clock::time_point now);
   void close_unread(clock::time_point now);
 
   std::shared_ptr<const plan> all_;
   std::mutex mutex_; ///< of the list; each tap has one of its own
   std::vector<std::shared_ptr<tap>> taps_;
+  std::unique_ptr<work_budget> work_;
   std::unique_ptr<std::atomic<std::uint32_t>[]> watched_; ///< taps by source
 };
 

@@ -140,6 +140,10 @@ std::optional<conversation::message> conversation::next_push(steady_time now) {
   return std::nullopt;
 }
 
+bool conversation::too_costly() const {
+  return std::ranges::any_of(subscriptions_, [](const auto& entry) { return entry.second.costly; });
+}
+
 bool conversation::too_slow(steady_time now) const {
   return std::any_of(subscriptions_.begin(), subscriptions_.end(), [&](const auto& entry) {
     return entry.second.target != nullptr && now - entry.second.since > limits_.delivery;

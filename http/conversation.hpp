@@ -43,6 +43,8 @@ public:
   [[nodiscard]] bool congested() const noexcept { return replies_.size() >= limits_.replies; }
   /// A delivery has taken too long.
   [[nodiscard]] bool too_slow(steady_time now) const;
+  /// A filter takes more than its share of the thread.
+  [[nodiscard]] bool too_costly() const;
   [[nodiscard]] std::size_t subscriptions() const noexcept { return subscriptions_.size() + logs_.size(); }
 
 private:

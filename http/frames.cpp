@@ -1,6 +1,9 @@
 #include "http/frames.hpp"
 
 #include "http/row_query.hpp"
+#include "http/work_clock.hpp"
+
+#include <utility>
 
 namespace tidemill {
 namespace {
@@ -24,8 +27,10 @@ struct row_lists {
   std::string put, removed;
 };
 
-/// Walks on from the delivery's place; true if it came to the end.
-bool collect(delivery& d, const row_predicate& where, std::size_t limit, row_lists& out) {
+/// Walks on from the delivery's place, until the lists are long enough or it is the turn of others; true if
+/// it came to the end.
+template <class Enough>
+bool collect(delivery& d, const row_predicate& where, Enough enough, row_lists& out) {
   const auto& view = *d.to;
   for (; d.block < view.blocks.size(); ++d.block, d.row = 0) {
     const auto& block = *view.blocks[d.block];
@@ -35,7 +40,7 @@ bool collect(delivery& d, const row_predicate& where, std::size_t limit, row_lis
       const auto& r = block.rows[d.row];
       if (d.snapshot ? r.removed : r.changed <= d.from)
         continue;
-      if (out.put.size() + out.removed.size() >= limit)
+      if (enough(out))
         return false;
       ++d.told;
       const bool shown = !r.removed && (!where || where(*r.data));
@@ -69,11 +74,20 @@ delivery deliver_snapshot(snapshot_ptr to) {
   return {.to = std::move(to), .snapshot = true};
 }
 
-frame encode_frame(const delivery& d, const row_predicate& where, std::size_t limit) {
+frame encode_frame(const delivery& d, const row_predicate& where, std::size_t limit,
+                   std::chrono::nanoseconds turn) {
   frame f{.body = {}, .rest = d};
   row_lists rows;
   const bool first = d.block == 0 && d.row == 0;
-  f.last = collect(f.rest, where, limit, rows);
+  const work_clock clock;
+  auto looked_at = false;
+  const auto enough = [&](const row_lists& lists) {
+    const auto long_enough = lists.put.size() + lists.removed.size() >= limit;
+    return long_enough || (where && std::exchange(looked_at, true) && clock.has_worked(turn));
+  };
+  f.last = collect(f.rest, where, enough, rows);
+  if (where)
+    f.cost = clock.worked();
   const auto& view = *d.to;
   auto& out = f.body;
   out.reserve(rows.put.size() + rows.removed.size() + 256);

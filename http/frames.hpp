@@ -2,6 +2,7 @@
 
 #include "http/server.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,13 +33,19 @@ struct frame {
   delivery rest; ///< what remains after it
   bool last = true;
   std::uint64_t merged = 0;
+  std::chrono::nanoseconds cost{}; ///< processor time that it took to make, with a filter
 };
 
-/// Encodes the next part of a delivery: rows until their JSON passes `limit` bytes (at least one).
+/// A filter works so long for a frame; what is left comes with the next one, and others get their turn.
+inline constexpr std::chrono::milliseconds filter_turn{50};
+
+/// Encodes the next part of a delivery: rows until their JSON passes `limit` bytes, or the filter has worked
+/// for `turn` (at least one).
 ///
 /// `where` may be empty. A changed row that does not match is told as removed: the reader may have had it
 /// when it still matched. In a snapshot it is left out. Only the last frame carries the position reached; the
 /// ones before it carry `more` and the position that the reader can still resume from.
-[[nodiscard]] frame encode_frame(const delivery& d, const row_predicate& where, std::size_t limit);
+[[nodiscard]] frame encode_frame(const delivery& d, const row_predicate& where, std::size_t limit,
+                                 std::chrono::nanoseconds turn = filter_turn);
 
 } // namespace tidemill

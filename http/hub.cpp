@@ -125,6 +125,18 @@ std::shared_ptr<const frame> hub::encode(group& g, std::uint64_t serial, const d
   return made;
 }
 
+/// A filter that is shared is charged to each of its readers: none of them can do without it.
+void hub::charge(subscription& s, const frame& f, steady_time now) const {
+  if (!s.readers->where)
+    return;
+  const auto allowed =
+      s.told == steady_time{} ? std::chrono::nanoseconds{} : limits_.filter_share * (now - s.told);
+  s.cost = std::max(std::chrono::nanoseconds{},
+                    s.cost - std::chrono::duration_cast<std::chrono::nanoseconds>(allowed)) +
+           f.cost;
+  s.costly = s.costly || s.cost > limits_.filter;
+}
+
 /// A snapshot that others are on their way to and that is ahead of this reader.
 std::shared_ptr<const hub::pin> hub::older_target(view_state& view, const subscription& s) const {
   std::shared_ptr<const pin> best;
@@ -173,6 +185,7 @@ std::shared_ptr<const frame> hub::next(subscription& s, steady_time now) {
       f = encode(*s.readers, target->serial, s.rest);
     }
   }
+  charge(s, *f, now);
   s.told = now;
   if (!f->last) {
     s.target = std::move(target);

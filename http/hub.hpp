@@ -20,12 +20,14 @@ using steady_time = std::chrono::steady_clock::time_point;
 
 /// Bounds of the memory that slow readers may hold in one hub.
 struct hub_limits {
-  std::size_t frame = 256u << 10;        ///< bytes of rows in a frame
-  std::size_t small_frame = 16u << 10;   ///< the same when half of `frames` is in use
-  std::size_t frames = 128u << 20;       ///< bytes of all frames in flight; beyond, readers wait
-  std::size_t pinned = 16;               ///< snapshots of a view held by deliveries of several frames
-  std::size_t filters = 10'000;          ///< distinct (view, filter) pairs
-  std::chrono::milliseconds marks{1000}; ///< a moved watermark alone is told at most this often
+  std::size_t frame = 256u << 10;         ///< bytes of rows in a frame
+  std::size_t small_frame = 16u << 10;    ///< the same when half of `frames` is in use
+  std::size_t frames = 128u << 20;        ///< bytes of all frames in flight; beyond, readers wait
+  std::size_t pinned = 16;                ///< snapshots of a view held by deliveries of several frames
+  std::size_t filters = 10'000;           ///< distinct (view, filter) pairs
+  std::chrono::milliseconds marks{1000};  ///< a moved watermark alone is told at most this often
+  std::chrono::milliseconds filter{5000}; ///< processor time that a reader's filter may take at once …
+  double filter_share = 0.5;              ///< … and for good, of each second
 };
 
 /// The middle between the views' publications and the readers of one io thread.
@@ -52,6 +54,8 @@ public:
     event_time watermark = time_min;
     std::size_t partial = 0; ///< hash of the reasons last told
     steady_time told{};
+    std::chrono::nanoseconds cost{}; ///< of the filter; what its share allows is taken off
+    bool costly = false;             ///< the filter takes too long: others should not wait for it
   };
 
   /// A reader of the log of an alert: it gets every entry, in order.
@@ -100,6 +104,7 @@ private:
   };
 
   [[nodiscard]] std::shared_ptr<const frame> encode(group& g, std::uint64_t serial, const delivery& d);
+  void charge(subscription& s, const frame& f, steady_time now) const;
   [[nodiscard]] std::shared_ptr<const pin> older_target(view_state& view, const subscription& s) const;
   void drop_unused(view_state& view);
 

@@ -68,6 +68,8 @@ std::string_view reason_of(close_code code) noexcept {
     return "too many commands";
   case close_code::unsupported:
     return "text messages only";
+  case close_code::costly:
+    return "a filter takes too much work";
   }
   return "";
 }

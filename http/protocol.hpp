@@ -19,6 +19,7 @@ enum class close_code : std::uint16_t {
   withheld = 3003,    ///< another process may know newer rows
   flood = 3501,       ///< more commands than allowed
   unsupported = 3502, ///< a binary message
+  costly = 3503,      ///< a filter takes too much work
 };
 [[nodiscard]] std::string_view reason_of(close_code code) noexcept;
 

@@ -148,7 +148,10 @@ http_response rows(const served_view& view, const http_request& request, event_t
   }
   if (shape == 2)
     r.content_type += "; charset=utf-8; header=present";
-  r.body = format_rows(std::get<row_format>(format), *snapshot, *query, select_rows(*snapshot, *query), now);
+  const auto chosen = select_rows(*snapshot, *query);
+  if (!chosen)
+    return problem(400, "too_costly", chosen.error().text());
+  r.body = format_rows(std::get<row_format>(format), *snapshot, *query, *chosen, now);
   return r;
 }
 

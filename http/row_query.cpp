@@ -1,8 +1,11 @@
 #include "http/row_query.hpp"
 
+#include "http/work_clock.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <optional>
 #include <unordered_set>
 
 namespace tidemill {
@@ -50,9 +53,36 @@ bool in_time(const row& r, const row_query& query) {
   return r.window_end > query.from && r.window_start < query.to;
 }
 
+/// `where`, for as long as it may take: other readers wait for the same thread.
+class row_filter {
+public:
+  explicit row_filter(const row_query& query) : query_(query) {}
+
+  /// Nothing: it has taken too long.
+  [[nodiscard]] std::optional<bool> holds(const row& r) {
+    if (!query_.where)
+      return true;
+    if (clock_.has_worked(query_.patience))
+      return std::nullopt;
+    ++rows_;
+    return query_.where(r);
+  }
+  [[nodiscard]] error too_long() const {
+    return {errc::refused, "where: after " + std::to_string(rows_) + " rows it had taken " +
+                               format_config_duration(duration_cast<microseconds>(query_.patience)) +
+                               "; make it simpler, or narrow the windows with from and to"};
+  }
+
+private:
+  const row_query& query_;
+  work_clock clock_;
+  std::size_t rows_ = 0;
+};
+
 /// Every row in its order: the first ones, if no other order is wanted.
-std::vector<const published_row*> select_all(const view_snapshot& view, const row_query& query) {
+result<std::vector<const published_row*>> select_all(const view_snapshot& view, const row_query& query) {
   std::vector<const published_row*> out;
+  row_filter where{query};
   const auto most = query.order.empty() ? query.limit : std::numeric_limits<std::size_t>::max();
   for (const auto& block : view.blocks) {
     if (block->rows.back().data->window_end <= query.from)
@@ -60,7 +90,12 @@ std::vector<const published_row*> select_all(const view_snapshot& view, const ro
     for (const auto& r : block->rows) {
       if (out.size() == most)
         return out;
-      if (!r.removed && in_time(*r.data, query) && (!query.where || query.where(*r.data)))
+      if (r.removed || !in_time(*r.data, query))
+        continue;
+      const auto holds = where.holds(*r.data);
+      if (!holds)
+        return where.too_long();
+      if (*holds)
         out.push_back(&r);
     }
   }
@@ -68,8 +103,9 @@ std::vector<const published_row*> select_all(const view_snapshot& view, const ro
 }
 
 /// The newest row of each key.
-std::vector<const published_row*> select_newest(const view_snapshot& view, const row_query& query) {
+result<std::vector<const published_row*>> select_newest(const view_snapshot& view, const row_query& query) {
   std::vector<const published_row*> out;
+  row_filter where{query};
   const bool open_too = query.window == window_choice::open || view.schema->endless();
   std::unordered_set<std::string_view> seen;
   // Blocks lie in the order of window_end: from the back, the first window of a key is its newest.
@@ -81,7 +117,10 @@ std::vector<const published_row*> select_newest(const view_snapshot& view, const
         continue;
       if ((!open_too && r->data->state == row_state::open) || !seen.insert(r->data->key).second)
         continue;
-      if (!query.where || query.where(*r->data))
+      const auto holds = where.holds(*r->data);
+      if (!holds)
+        return where.too_long();
+      if (*holds)
         out.push_back(&*r);
     }
   }
@@ -144,8 +183,9 @@ result<row_query> parse_row_query(const request_target& target, const served_vie
   return query;
 }
 
-std::vector<const published_row*> select_rows(const view_snapshot& view, const row_query& query) {
-  auto out = query.window == window_choice::all ? select_all(view, query) : select_newest(view, query);
+result<std::vector<const published_row*>> select_rows(const view_snapshot& view, const row_query& query) {
+  TIDEMILL_TRY(auto out,
+               query.window == window_choice::all ? select_all(view, query) : select_newest(view, query));
   const auto shown = std::min(out.size(), query.limit);
   if (!query.order.empty()) {
     std::vector<std::pair<value, std::size_t>> keys;

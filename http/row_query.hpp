@@ -4,6 +4,7 @@
 
 #include "http/request.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ struct row_query {
   std::size_t limit = 1000;
   bool prefix = false;         ///< `as_of=prefix`: the per-partition prefix too
   bool refuse_partial = false; ///< `partial=refuse`: 503 instead of an answer with holes
+  std::chrono::nanoseconds patience = std::chrono::seconds{1}; ///< processor time that `where` may take
 };
 
 inline constexpr std::size_t max_limit = 100'000;
@@ -41,9 +43,9 @@ inline constexpr std::size_t max_limit = 100'000;
 [[nodiscard]] result<event_time> parse_time(std::string_view text);
 
 /// The rows of a snapshot that a query asks for, in its order. Endless views have no
-/// closed rows to wait for: there `newest` is `open`.
-[[nodiscard]] std::vector<const published_row*> select_rows(const view_snapshot& view,
-                                                            const row_query& query);
+/// closed rows to wait for: there `newest` is `open`. Errors: `refused`: `where` takes too long.
+[[nodiscard]] result<std::vector<const published_row*>> select_rows(const view_snapshot& view,
+                                                                    const row_query& query);
 
 /// A cell of a row by column name, the fixed ones included; null if there is none of that name.
 [[nodiscard]] value cell_of(const view_schema& schema, const row& r, std::string_view column);

@@ -64,6 +64,8 @@ public:
       return cut(); // nothing can be said to a peer that takes nothing
     if (talk_.too_slow(now))
       return close(close_code::slow);
+    if (talk_.too_costly())
+      return close(close_code::costly);
     push();
   }
 

@@ -26,7 +26,7 @@ std::vector<value> row_slots(const row& r) {
 
 result<std::function<bool(const row&)>> compile_row_filter(const view_schema& view, std::string_view where) {
   std::vector<cel::fault> faults;
-  auto holds = cel::expression::compile(where, row_environment(view), faults);
+  auto holds = cel::expression::compile(where, row_environment(view), faults, cel::limits_of_readers);
   if (!holds) {
     const auto& f = faults.front();
     auto text = std::to_string(f.line) + ":" + std::to_string(f.column) + ": " + f.text;

@@ -14,8 +14,9 @@ namespace tidemill {
 /// The values of a row in the order of `row_environment`.
 [[nodiscard]] std::vector<value> row_slots(const row& r);
 
-/// Compiles a filter over rows; a row for which it fails or is null doesn't belong. The predicate is
-/// thread-safe. Errors: `expression_invalid`, with line and column.
+/// Compiles a filter over rows; a row for which it fails, is null, or takes more than
+/// `cel::limits_of_readers`, doesn't belong. The predicate is thread-safe. Errors: `expression_invalid`, with
+/// line and column.
 [[nodiscard]] result<std::function<bool(const row&)>> compile_row_filter(const view_schema& view,
                                                                          std::string_view where);
 

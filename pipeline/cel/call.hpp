@@ -2,6 +2,7 @@
 
 #include "event/result.hpp"
 #include "event/value.hpp"
+#include "pipeline/cel/expression.hpp"
 #include "pipeline/cel/function.hpp"
 
 #include <cstddef>
@@ -18,8 +19,11 @@ namespace tidemill::cel {
 /// the text of the expression bounds it. Kernels charge the same, so that they agree with the interpreter.
 class budget {
 public:
-  static constexpr std::int64_t elements_per_row = 100'000;
-  static constexpr std::int64_t bytes_per_row = std::int64_t{4} << 20;
+  static constexpr std::int64_t elements_per_row = row_limits{}.elements;
+  static constexpr std::int64_t bytes_per_row = row_limits{}.bytes;
+
+  budget() = default;
+  explicit budget(row_limits limits) noexcept : elements_(limits.elements), bytes_(limits.bytes) {}
 
   /// Elements or bytes made. False from the moment when there were too many.
   bool elements(std::size_t n) noexcept {

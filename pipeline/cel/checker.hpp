@@ -16,6 +16,7 @@ namespace tidemill::cel {
 struct check_options {
   std::string container;  ///< `com.example`: `x` is looked up as com.example.x, com.x and x
   bool unchecked = false; ///< every operand counts as dyn, unknown names are errors of a row
+  row_limits limits{};
 };
 
 /// Resolves names, infers types and emits code for one tree.

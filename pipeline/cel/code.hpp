@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pipeline/cel/ast.hpp"
+#include "pipeline/cel/expression.hpp"
 #include "pipeline/cel/function.hpp"
 #include "pipeline/cel/pattern.hpp"
 
@@ -63,6 +64,7 @@ struct program {
   code* root = nullptr;
   std::vector<std::size_t> slots; ///< ascending
   std::size_t locals = 0;         ///< most variables of macros open at once
+  row_limits limits;
 };
 
 } // namespace tidemill::cel

@@ -34,7 +34,7 @@ error misfit(const program& p, const value& v) {
 /// The error of a row that a kernel refused: made by the interpreter, only now that somebody wants it.
 error explain(const program& p, const event_batch& batch, std::uint32_t row, interpreter& run) {
   run.set_row(batch, row);
-  budget left;
+  budget left{p.limits};
   auto v = run.run(*p.root, left);
   return v.is_error() ? v.as_error() : misfit(p, v);
 }
@@ -64,7 +64,7 @@ void interpret_columns(const program& p, const event_batch& batch, const selecti
   interpreter run{p.locals};
   for (auto row : rows) {
     run.set_row(batch, row);
-    budget left;
+    budget left{p.limits};
     auto v = run.run(*p.root, left);
     bool good = !v.is_error() && fits(v, p.root->of);
     if (!good)

@@ -10,6 +10,7 @@ std::shared_ptr<const program> compile_tree(const node& root, const environment&
   auto checked = check(root, names, options, faults);
   if (!checked)
     return nullptr;
+  checked->limits = options.limits;
   fold_constants(*checked);
   for (auto& c : checked->nodes)
     c.source = nullptr; // the syntax tree goes away

@@ -8,8 +8,8 @@
 namespace tidemill::cel {
 
 std::optional<expression> expression::compile(std::string_view text, const environment& names,
-                                              std::vector<fault>& faults) {
-  auto compiled = compile_program(text, names, {}, faults);
+                                              std::vector<fault>& faults, row_limits limits) {
+  auto compiled = compile_program(text, names, {.container = {}, .limits = limits}, faults);
   if (!compiled)
     return {};
   expression out;
@@ -34,7 +34,7 @@ value expression::evaluate(std::span<const value> slots) const {
   const auto& p = *impl_->compiled;
   interpreter run{p.locals};
   run.set_row(slots);
-  budget left;
+  budget left{p.limits};
   return run.run(*p.root, left);
 }
 

@@ -38,6 +38,14 @@ struct fault {
   std::string hint;                 ///< `write double(bytes)`; may be empty
 };
 
+/// What one row may cost: elements and bytes that are made, or read inside macros. A row that costs more
+/// fails.
+struct row_limits {
+  std::int64_t elements = 100'000, bytes = std::int64_t{4} << 20;
+};
+/// For expressions that come from readers of a running pipeline: many rows are looked at with them.
+inline constexpr row_limits limits_of_readers{10'000, std::int64_t{1} << 20};
+
 /// A failed row of a column evaluation.
 struct row_error {
   std::uint32_t row;
@@ -49,7 +57,7 @@ class expression {
 public:
   /// Parses and checks. Returns nothing and at least one fault if it is none.
   [[nodiscard]] static std::optional<expression> compile(std::string_view text, const environment& names,
-                                                         std::vector<fault>& faults);
+                                                         std::vector<fault>& faults, row_limits limits = {});
 
   [[nodiscard]] const type& result() const noexcept;
   [[nodiscard]] const std::string& text() const noexcept;

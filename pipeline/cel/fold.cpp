@@ -16,7 +16,7 @@ struct reads {
 
 class folder {
 public:
-  explicit folder(program& p) : interpreter_(p.locals) {}
+  explicit folder(program& p) : interpreter_(p.locals), left_(p.limits) {}
 
   /// Folds constant children; tells what the node itself reads.
   reads walk(code& c) {

@@ -28,7 +28,7 @@ bool unbox(const value& v, kind k, T& out, arena& texts) {
 
 budget& vector_evaluator::budget_of(std::uint32_t row) {
   if (budgets_.empty())
-    budgets_.resize(batch_.rows());
+    budgets_.resize(batch_.rows(), budget{limits_});
   return budgets_[row];
 }
 

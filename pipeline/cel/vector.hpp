@@ -21,7 +21,7 @@ class vector_evaluator {
 public:
   /// Texts that the root makes go to `texts`, those of inner nodes die with this object.
   vector_evaluator(const program& p, const event_batch& batch, arena& texts)
-      : batch_(batch), root_(p.root), texts_(texts), interpreter_(p.locals) {}
+      : batch_(batch), root_(p.root), texts_(texts), interpreter_(p.locals), limits_(p.limits) {}
 
   /// The code's static type must have a lane.
   [[nodiscard]] lane eval(const code& c, const row_set& rows);
@@ -99,6 +99,7 @@ private:
   arena& texts_;
   arena scratch_;
   interpreter interpreter_;
+  row_limits limits_;
   std::vector<budget> budgets_; // by row, made when first asked for
 };
 

@@ -1,5 +1,6 @@
 #include "actors/tap_board.hpp"
 
+#include "event/json_member.hpp"
 #include "event/json_parse.hpp"
 #include "pipeline/partition.hpp"
 #include "tests/support/make_definition.hpp"
@@ -150,6 +151,23 @@ TEST_CASE("a tap shows no more than its rate, and counts the rest") {
   t.now += 500ms;
   t.send({7, 8});
   CHECK(part(t.read(q), "\"next\":").starts_with("3,\"skipped\":5,"));
+}
+
+TEST_CASE("a costly condition of a tap passes events over, and does not hold up the pipeline") {
+  tapped t;
+  const std::string ten = "[0,1,2,3,4,5,6,7,8,9]";
+  tap_query q{"hits", 2,     ten + ".all(a, " + ten + ".all(b, " + ten + ".all(c, a + b + c <= n + 99)))",
+              10'000, false, std::nullopt,
+              10'000};
+  (void)t.read(q);
+  t.send(std::vector<int>(5000, 1));
+  q.from = 0;
+  const auto page = parse_json(t.read(q));
+  REQUIRE(page.has_value());
+  const auto seen = *json_member(*page, "next")->get_if<std::int64_t>();
+  CHECK(seen > 0);
+  CHECK(seen < 5000);
+  CHECK(seen + *json_member(*page, "skipped")->get_if<std::int64_t>() == 5000);
 }
 
 TEST_CASE("a tap that nobody reads is closed, and there are only so many") {

@@ -49,11 +49,26 @@ TEST_CASE("endless rows have null as window, where they are put and where they a
 TEST_CASE("the newest rows of an endless view are its open ones, at whatever time") {
   auto view = totals();
   row_query query;
-  CHECK(select_rows(*view, query).size() == 1);
+  CHECK(select_rows(*view, query)->size() == 1);
   query.from = event_time{std::chrono::hours{100'000}};
   query.to = query.from + std::chrono::hours{1};
   auto rows = select_rows(*view, query);
-  REQUIRE(rows.size() == 1);
-  CHECK_THAT(format_rows(row_format::csv, *view, query, rows, event_time{}),
+  REQUIRE(rows->size() == 1);
+  CHECK_THAT(format_rows(row_format::csv, *view, query, *rows, event_time{}),
              Catch::Contains("\r\n,,bob,2,open,0\r\n"));
+}
+
+TEST_CASE("a filter that takes too long ends the question, and says how far it has come") {
+  auto view = totals();
+  row_query query;
+  query.patience = {};
+  CHECK(select_rows(*view, query)->size() == 1); // nothing takes no time
+  query.where = [](const row&) { return true; };
+  for (auto window : {window_choice::newest, window_choice::all}) {
+    query.window = window;
+    auto rows = select_rows(*view, query);
+    REQUIRE_FALSE(rows.has_value());
+    CHECK(rows.error().code() == errc::refused);
+    CHECK_THAT(rows.error().text(), Catch::StartsWith("where: after 0 rows it had taken"));
+  }
 }

@@ -134,6 +134,43 @@ constexpr auto subscribe = R"({"id":1,"subscribe":{"view":"traffic"}})";
 
 } // namespace
 
+TEST_CASE("a filter works for a turn, then others do; what it has left comes with the next frames") {
+  fake_view view{"traffic"};
+  for (int i = 0; i < 20; ++i)
+    view.put(60, std::string{"D"} + static_cast<char>('A' + i), i, row_state::closed);
+  view.publish();
+  const row_predicate odd = [](const row& r) { return *r.columns[1].get_if<std::int64_t>() % 2 == 1; };
+  const auto now = view.served().cell->load();
+  auto d = deliver_snapshot(now);
+  client_model reader;
+  for (auto last = false; !last;) {
+    auto f = encode_frame(d, odd, 1 << 20, std::chrono::nanoseconds{0});
+    const auto message = parse_json("{" + f.body);
+    REQUIRE(message.has_value());
+    reader.take(*message);
+    d = f.rest;
+    last = f.last;
+  }
+  CHECK(reader.frames == 20);
+  CHECK(reader.snapshots == 1);
+  CHECK(reader.rows == rows_of(*now, odd));
+  CHECK(encode_frame(deliver_snapshot(now), {}, 1 << 20, std::chrono::nanoseconds{0}).last);
+}
+
+TEST_CASE("who has a filter that takes more than its share must go, others stay") {
+  served s{hub_limits{.filter = 0ms, .filter_share = 0}};
+  s.view.put(60, "DE", 1, row_state::closed);
+  s.publish();
+  client plain{s.h}, costly{s.h};
+  CHECK_FALSE(plain.say(R"({"subscribe":{"view":"traffic"}})"));
+  CHECK_FALSE(costly.say(R"({"subscribe":{"view":"traffic","where":"DE"}})"));
+  CHECK_FALSE(costly.talk.too_costly());
+  plain.drain();
+  costly.drain();
+  CHECK_FALSE(plain.talk.too_costly());
+  CHECK(costly.talk.too_costly());
+}
+
 TEST_CASE("a subscriber gets the rows as a snapshot and then what changes") {
   served s;
   s.view.put(0, "DE", 1, row_state::open);

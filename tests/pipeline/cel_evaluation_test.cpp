@@ -190,6 +190,28 @@ TEST_CASE("decimals are exact and round half away from zero", "[cel]") {
   CHECK(eval(most + " / decimal('0.1')").starts_with("decimal out of range"));
 }
 
+TEST_CASE("what comes from readers may cost less a row than what stands in the pipeline", "[cel]") {
+  environment names;
+  names.variables = {{"n", kind::integer, 0}};
+  event_batch batch;
+  batch.records.resize(1);
+  batch.columns.emplace_back(kind::integer);
+  batch.columns[0].resize(1);
+  const std::string ten = "[0,1,2,3,4,5,6,7,8,9]";
+  const auto text = ten + ".all(a, " + ten + ".all(b, " + ten + ".all(c, " + ten + ".all(d, n >= 0))))";
+  for (auto [limits, holds] : {std::pair{row_limits{}, true}, {limits_of_readers, false}}) {
+    std::vector<fault> faults;
+    const auto e = expression::compile(text, names, faults, limits);
+    REQUIRE(e);
+    const std::vector<value> slots{value{std::int64_t{7}}};
+    CHECK(e->evaluate(slots).is_error() != holds);
+    column out;
+    std::vector<row_error> failed;
+    e->evaluate(batch, {0}, out, failed);
+    CHECK(failed.empty() == holds);
+  }
+}
+
 TEST_CASE("one row can't explode", "[cel]") {
   CHECK(eval("big.all(x, big.all(y, y >= 0))").starts_with("too much work"));
   CHECK(eval("big.map(x, big)").starts_with("too much work"));
