@@ -27,6 +27,12 @@ std::string id_of(const value& message) {
 
 std::optional<command_fault> read_subscribe(const value& body, command& out) {
   const auto fault = [&](std::string text) { return command_fault{out.id, "bad_request", std::move(text)}; };
+  // Of a filter that is misspelt nobody should get all rows.
+  if (const auto* members = body.as_map())
+    for (const auto& [name, held] : *members)
+      if (const auto* text = name.get_if<std::string>();
+          text != nullptr && *text != "view" && *text != "alert" && *text != "where" && *text != "from")
+        return fault("subscribe: \"" + *text + "\" is unknown; it takes view or alert, where, from");
   const auto* view = json_member(body, "view");
   const auto* alert = json_member(body, "alert");
   if (alert != nullptr && view != nullptr)

@@ -35,7 +35,7 @@ enum class http_method { get, head, post, options, other };
 struct http_request {
   http_method method = http_method::get;
   request_target target;
-  std::string accept, content_type, if_none_match;
+  std::string accept, content_type, content_encoding, if_none_match;
   std::string host, origin; ///< for the check of cross-site requests
   bool has_origin = false;
   bool versioned = false; ///< offers the WebSocket subprotocol `tidemill.v1`

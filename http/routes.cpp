@@ -361,6 +361,10 @@ route_post(const server_content* content, const http_request& request, std::uint
       return problem(
           415, "unsupported_media_type",
           "send application/x-ndjson (a JSON object a line) or application/json (an array of objects)");
+    if (!request.content_encoding.empty() && !same_word(request.content_encoding, "identity"))
+      return problem(415, "unsupported_media_type",
+                     "a body with Content-Encoding " + request.content_encoding +
+                         " is not taken; send it uncompressed");
     if (content_length > source.max_body)
       return problem(413, "event_too_large",
                      "the body is longer than " + std::to_string(source.max_body) + " bytes; send several");

@@ -32,6 +32,7 @@ http_request to_request(const parsed_request& parsed, request_target target) {
   out.target = std::move(target);
   out.accept = field(beast_http::field::accept);
   out.content_type = field(beast_http::field::content_type);
+  out.content_encoding = field(beast_http::field::content_encoding);
   out.if_none_match = field(beast_http::field::if_none_match);
   out.host = field(beast_http::field::host);
   out.origin = field(beast_http::field::origin);

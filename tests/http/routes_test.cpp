@@ -291,6 +291,10 @@ TEST_CASE("a POST is decided by its header alone") {
   r.content_type = "application/x-ndjson";
   CHECK(number(100) == 0);
   CHECK(number(101) == 413);
+  r.content_encoding = "gzip";
+  CHECK(number(10) == 415);
+  r.content_encoding = "Identity";
+  CHECK(number(10) == 0);
   r.target = *parse_target("/v1/sources/clicks/events?x=1");
   CHECK(number(10) == 400);
   r.target = *parse_target("/v1/sources/klicks/events");

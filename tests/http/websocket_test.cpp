@@ -209,6 +209,7 @@ TEST_CASE("commands that can't be followed are answered with their id") {
       {R"({"id":7,"subscribe":{"view":"x"}})", "unknown_view"},
       {R"({"id":7,"subscribe":{"view":"traffic","where":"bad("}})", "expression_invalid"},
       {R"({"id":7,"subscribe":{}})", "bad_request"},
+      {R"({"id":7,"subscribe":{"view":"traffic","wher":">5"}})", "bad_request"},
       {R"({"id":7,"subscribe":{"view":"traffic","where":5}})", "bad_request"},
       {R"({"id":7,"subscribe":{"view":"traffic","from":{"epoch":-1,"offset":0}}})", "bad_request"},
       {R"({"id":7,"unsubscribe":{"sub":9}})", "unknown_subscription"},
