@@ -30,9 +30,9 @@ std::shared_ptr<const plan> load_pipeline(const std::string& file, definition& w
     // Names may be missing only because what they name has a fault of its own.
     std::erase_if(found, [](const diagnostic& d) {
       return d.at.line == 0 ||
-             std::ranges::any_of(std::initializer_list<std::string_view>{"no source or stream", "no view,",
-                                                                         "no table", "no field"},
-                                 [&](std::string_view t) { return d.text.starts_with(t); });
+             std::ranges::any_of(
+                 std::initializer_list<std::string_view>{"no source or stream", "no view,", "no table"},
+                 [&](std::string_view t) { return d.text.starts_with(t); });
     });
   }
   all.insert(all.end(), found.begin(), found.end());

@@ -90,8 +90,8 @@ class loader {
 public:
   loader(const yaml_document& document, const catalogue& known, const environment_lookup& environment,
          loaded& out)
-      : reader_(known, environment, document.incomplete, out.diagnostics), known_(known), out_(out.pipeline) {
-  }
+      : faults_(out.diagnostics), reader_(known, environment, document.incomplete, out.diagnostics),
+        known_(known), out_(out.pipeline) {}
 
   void read(const yaml_node& root) {
     if (root.of != yaml_node::kind::map) {
@@ -180,10 +180,12 @@ private:
   void components_of(const std::string& section, const yaml_node& node, const std::vector<const spec*>& specs,
                      std::vector<component>& out) {
     each(section, node, [&](const yaml_node& key, const yaml_node& child, const std::string& path) {
+      const auto before = faults_.size();
       const auto* s = component_type(key, child, path, specs);
-      if (s != nullptr)
-        out.push_back(
-            {{key.text, key.at}, std::string{s->name}, reader_.read(child, *s, key.at, path, true)});
+      if (s == nullptr)
+        return;
+      component c{{key.text, key.at}, std::string{s->name}, reader_.read(child, *s, key.at, path, true)};
+      push(std::move(c), &out == &out_.tables ? before : faults_.size(), out);
     });
   }
 
@@ -336,10 +338,13 @@ private:
                     "write \"- \" before " + quoted_for_message(node.entries[1].first->text));
     for (const auto& [key, child] : node.entries) {
       const auto* s = find_spec(known_.steps, key->text);
+      const auto before = faults_.size();
+      component c{{"", key->at}, "", {}};
       if (s != nullptr)
-        out.push_back({{"", key->at}, std::string{s->name}, step_settings(*key, *child, *s, path)});
+        c = {{"", key->at}, std::string{s->name}, step_settings(*key, *child, *s, path)};
       else
         unknown_step(*key, path);
+      push(std::move(c), before, out);
     }
   }
 
@@ -362,6 +367,15 @@ private:
     out.at = key.at;
   }
 
+  /// A step or a table with a fault keeps its settings and loses its type: nobody makes it, and nobody
+  /// wonders that what it makes is not there.
+  void push(component c, std::size_t faults_before, std::vector<component>& out) const {
+    if (faults_.size() != faults_before)
+      c.type.clear();
+    out.push_back(std::move(c));
+  }
+
+  const std::vector<diagnostic>& faults_;
   settings_reader reader_;
   const catalogue& known_;
   definition& out_;

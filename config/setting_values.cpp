@@ -329,6 +329,9 @@ std::optional<settings_reader::data> settings_reader::types(const yaml_node& nod
       faults_.back().hint = "write " + as_identifier(key->text) + ": {type: " + child->text +
                             ", path: " + quoted_for_message(key->text) + '}';
     auto t = schema_type(*child, key->at, own);
+    // A field of no known type is there all the same: who uses it makes no mistake.
+    if (!t && f.name == "schema")
+      t = std::make_shared<options>();
     if (named && t)
       all.emplace_back(text_at{key->text, key->at}, std::move(t));
   }

@@ -38,6 +38,9 @@ private:
   void read_stream(const stream_definition& s);
   void read_steps(const stream_definition& s, std::size_t source, step_scope& scope, stream_plan& plan,
                   std::string& text);
+  static void note_unmade(const component& c, step_scope& scope);
+  /// Takes back what is only said because of a fault that has been told.
+  void drop_echoes(std::size_t since, const step_scope::unmade& missing);
   void add_stream(std::size_t source, stream_plan plan, step_scope scope, std::string text);
   [[nodiscard]] static std::vector<std::pair<text_at, std::string>> parents_of(const stream_definition& s);
   void read_exchange(const stream_definition& s);

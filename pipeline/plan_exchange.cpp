@@ -162,7 +162,16 @@ void plan_compiler::read_exchange(const stream_definition& s) {
     read_keys(s, exchange);
     source.fields = exchange.inputs[0].fields;
   }
-  if (faults_.size() != before)
+  step_scope scope;
+  for (const auto& [from, setting] : parents_of(s))
+    if (auto at = places_.find(from.text); at != places_.end()) {
+      const auto& missing = scopes_[at->second.source][at->second.stream].missing;
+      scope.missing.any |= missing.any;
+      scope.missing.names.insert(scope.missing.names.end(), missing.names.begin(), missing.names.end());
+    }
+  const auto sound = faults_.size() == before;
+  drop_echoes(before, scope.missing);
+  if (!sound)
     return;
   std::string text = "exchange " + std::to_string(s.partitions) + '\n';
   for (const auto& in : exchange.inputs) {
@@ -181,7 +190,6 @@ void plan_compiler::read_exchange(const stream_definition& s) {
   for (const auto& t : tables_)
     source.tables.push_back(t.name);
   source.exchange = std::move(exchange);
-  step_scope scope;
   scope.fields = source.fields;
   scope.columns = source.columns;
   scope.tables = tables_;

@@ -37,7 +37,8 @@ bool plan_compiler::check_route(const stream_definition& s) {
   const auto at = places_.find(s.name.text);
   if (at == places_.end())
     return false;
-  const auto names = scopes_[at->second.source][at->second.stream].environment();
+  const auto& scope = scopes_[at->second.source][at->second.stream];
+  const auto names = scope.environment();
   const auto before = faults_.size();
   for (const auto& [branch, condition] : s.route) {
     const auto path = "streams." + s.name.text + ".route." + branch.text;
@@ -45,7 +46,9 @@ bool plan_compiler::check_route(const stream_definition& s) {
     if (e && !e->result().is(kind::boolean))
       fault(condition.at, path, "a condition is a bool, this is " + to_string(e->result()));
   }
-  return faults_.size() == before;
+  const auto sound = faults_.size() == before;
+  drop_echoes(before, scope.missing);
+  return sound;
 }
 
 /// Behind the stream stands `NAME.route`, which finds out where events go; what fails there is dead once.

@@ -87,6 +87,8 @@ schema plan_compiler::read_schema(const component& c, const format_options& form
   schema fields;
   for (const auto& [name, settings] : c.settings.sections("schema")) {
     auto f = read_field(name.text, *settings);
+    if (!f && !settings->has("type"))
+      continue; // config has said so
     if (!f) {
       fault(settings->where(settings->has("format") ? "format" : "type"), path + "." + name.text,
             f.error().text());
@@ -134,6 +136,11 @@ void plan_compiler::read_source(const component& c) {
   s.settings = c;
   s.format = format_of(c);
   s.fields = read_schema(c, s.format);
+  step_scope scope;
+  for (const auto& [name, settings] : c.settings.sections("schema"))
+    if (!s.fields.find(name.text))
+      scope.missing.names.push_back(name.text);
+  const auto before = faults_.size();
   s.needed.assign(s.fields.size(), false);
   read_time(c, s);
   if (!s.needed.empty())
@@ -147,7 +154,6 @@ void plan_compiler::read_source(const component& c) {
   s.continue_over_gaps = c.settings.text("on_gap", "fail") == "continue";
   for (const auto& t : tables_)
     s.tables.push_back(t.name);
-  step_scope scope;
   scope.fields = s.fields;
   scope.columns = s.columns;
   scope.tables = tables_;
@@ -157,6 +163,7 @@ void plan_compiler::read_source(const component& c) {
     s.partition_by = compile_at({c.settings.text("partition_by"), c.settings.where("partition_by")},
                                 scope.environment(), "sources." + s.name + ".partition_by", faults_);
   read_partitions(c, s, scope);
+  drop_echoes(before, scope.missing);
   scope.meta = s.fields.size(); // from here on: a record has no partition before it is partitioned
   if (auto made = make_codec(s.format, s.fields, std::vector<bool>(s.fields.size(), true));
       !made && s.fields.size() > 0)
@@ -280,14 +287,19 @@ void plan_compiler::read_steps(const stream_definition& s, std::size_t source, s
     const auto& c = s.steps[i];
     auto path = "streams." + s.name.text + ".steps[" + std::to_string(i) + "] ";
     auto entry = std::ranges::find(steps(), c.type, [](const step_entry& e) { return e.about.name; });
-    if (entry == steps().end())
-      continue; // config has said so
+    if (entry == steps().end()) {
+      note_unmade(c, scope); // config has said so
+      continue;
+    }
     auto before = faults_.size();
     auto made = entry->compile(c, scope, faults_);
+    drop_echoes(before, scope.missing);
     for (auto f = before; f < faults_.size(); ++f)
       faults_[f].path = path + faults_[f].path;
-    if (!made)
+    if (!made) {
+      note_unmade(c, scope);
       continue;
+    }
     looks_up_[source] = looks_up_[source] || c.type == "lookup";
     text += '\n' + c.type + ' ' + canonical(c.settings);
     if (made->stateful())

@@ -7,10 +7,11 @@ namespace tidemill {
 
 void plan_compiler::read_tables() {
   for (const auto& c : d_.tables) {
-    auto columns = table_columns_(c);
-    if (!columns)
+    auto columns = c.type.empty() ? result<schema>{error{errc::config_invalid, ""}} : table_columns_(c);
+    if (!columns && !c.type.empty())
       fault(c.name.at, "tables." + c.name.text, columns.error().text());
-    tables_.push_back({c.name.text, columns ? *columns : schema{}, c.settings.has("valid")});
+    tables_.push_back(
+        {c.name.text, columns ? *columns : schema{}, c.settings.has("valid"), !columns.has_value()});
   }
 }
 

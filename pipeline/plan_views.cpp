@@ -69,7 +69,9 @@ void plan_compiler::read_view(const view_definition& v) {
     read_cells(v, scope, out);
   else
     read_select(v, scope, out);
-  if (faults_.size() != before || out.window.slice <= microseconds{0} || !fresh)
+  const auto sound = faults_.size() == before;
+  drop_echoes(before, scope.missing);
+  if (!sound || out.window.slice <= microseconds{0} || !fresh)
     return;
   for (const auto& input : out.inputs)
     for (auto slot : input.slots())
@@ -324,6 +326,7 @@ void plan_compiler::read_sink_key(const component& c, source_plan& source, outpu
   if (key && !can_be_field(key->result()))
     fault(c.settings.where("key"), path, "a key can't be " + to_string(key->result()),
           std::string{field_hint(key->result())});
+  drop_echoes(before, scope.missing);
   for (auto f = before; f < faults_.size(); ++f)
     faults_[f].text = "in " + output.name + ": " + faults_[f].text;
   if (!key)

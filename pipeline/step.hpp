@@ -103,9 +103,16 @@ struct step_scope {
   struct table {
     std::string name;
     schema columns;
-    bool timed = false; ///< its rows are valid for a time
+    bool timed = false;  ///< its rows are valid for a time
+    bool broken = false; ///< a fault of its own has been told
   };
   std::vector<table> tables; ///< by number
+  /// Fields that are missing because what makes them has a fault, which has been told.
+  struct unmade {
+    std::vector<std::string> names;
+    bool any = false; ///< nobody knows which
+  };
+  unmade missing;
   /// What decides the partition that an event is in.
   struct partitioning {
     /// Columns: events that are equal in them are in one partition. Empty: there is only one. Nothing: nobody

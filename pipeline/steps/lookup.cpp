@@ -256,7 +256,7 @@ std::unique_ptr<step_plan> compile(const component& c, step_scope& scope, std::v
     out.push_back(fault_at(c.settings.where("table"), "lookup.table", "no table \"" + table_name + "\"",
                            did_you_mean(table_name, known)));
   }
-  if (!key || table == scope.tables.end())
+  if (!key || table == scope.tables.end() || table->broken)
     return nullptr;
   for (auto slot : key->slots())
     scope.reads(slot);

@@ -136,6 +136,35 @@ class Refused(support.Case):
         self.assertIn("none.mmdb", p.said())
         self.assertIn("geo", p.said())
 
+    def test_what_follows_from_a_fault_is_not_told_as_another(self):
+        text = """pipeline: p
+sources:
+  log: {type: http, schema: {ts: timestmp, user: string, n: itn, m: int}, time: {field: ts}}
+  more: {type: http, schema: {ts: timestamp, user: string, id: int, m: int}, time: {field: ts}}
+tables:
+  geo: {type: csv, path: none.csv, key: user, columns: {user: string, city: string}}
+  zip: {type: csv, path: "${NOT_SET}", key: user, columns: {user: string, zip: string}}
+streams:
+  typed: {from: log, steps: [{filter: 'n > 3'}, {set: {twice: 'n * 2', more: 'm'}}, {filter: 'twice > 1'}]}
+  cities: {from: more, steps: [{lookup: {table: geo, key: user, set: {city: city}}}, {set: {big: 'size(city) > 3'}}]}
+  zips: {from: more, steps: [{lookup: {table: zip, key: user, set: {zip: zip}}}, {keep: [zip]}]}
+  wrong: {from: more, steps: [{set: {a: 'mm + 1', b: 'a + 1', c: 'nope'}}, {filter: 'b > 0 && idd > 0'}]}
+  keyed: {from: wrong, key_by: [a]}
+  unknown: {from: more, steps: [{remap: {x: 'm'}}, {filter: 'x > 0'}]}
+  forgot: {from: more, steps: [{dedup: {by: [user], withn: 1m}}, {filter: 'idx > 0'}]}
+views:
+  v: {from: wrong, by: [b], window: {size: 1m}, select: {total: 'sum(a)', ids: 'sum(idd)'}}
+  w: {from: cities, by: [city], where: big, window: {size: 1m}, select: {n: 'count()'}}
+"""
+        code, said = support.run_tool("check", self.pipeline(text).file, cwd=self.folder)
+        self.assertEqual(code, 78, said)
+        wanted = ['unknown type "timestmp"', 'unknown type "itn"', "none.csv", "NOT_SET", "`mm`", "`nope`",
+                  "wrong.steps[1] filter: unknown name `idd`", 'unknown step "remap"',
+                  '"withn"', "`idx`", "views.v.select.ids: unknown name `idd`"]
+        for words in wanted:
+            self.assertIn(words, said)
+        self.assertEqual(len(said.splitlines()), len(wanted), said)
+
     def test_a_port_in_use(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
