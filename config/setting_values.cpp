@@ -346,6 +346,12 @@ std::shared_ptr<const options> settings_reader::schema_type(const yaml_node& nod
   if (node.of == yaml_node::kind::map) {
     o = read(node, type_spec(), at, path);
     written_at = o.where("type");
+  } else if (node.of == yaml_node::kind::sequence) {
+    const auto of = node.items.size() == 1 && node.items[0]->of == yaml_node::kind::scalar
+                        ? node.items[0]->text
+                        : std::string{"string"};
+    fault(node.at, path, "expected a type, found a list of YAML",
+          "a type of lists stands in quotes: '[" + of + "]'");
   } else if (auto name = text(node, path, "a type"); name) {
     o.at = at;
     written_at = name->at;

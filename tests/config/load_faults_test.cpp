@@ -205,7 +205,8 @@ TEST_CASE("types of a schema are checked, and words of other systems are known")
                   "}}}\n");
   };
   CHECK(schema("a: int?, b: [string], c: '[int?]?', d: timestamp_ms") ==
-        "2:71: error: sources.g.schema.b: expected a type, found a list\n");
+        "2:71: error: sources.g.schema.b: expected a type, found a list of YAML (a type of lists stands in "
+        "quotes: '[string]')\n");
   CHECK(schema("a: integer?") == "2:62: error: sources.g.schema.a: unknown type \"integer?\" (write int?)\n");
   CHECK(schema("a: duoble") ==
         "2:62: error: sources.g.schema.a: unknown type \"duoble\" (did you mean \"double\"?)\n");
