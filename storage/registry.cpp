@@ -2,6 +2,7 @@
 
 #include "event/options.hpp"
 #include "storage/kafka/kafka_options.hpp"
+#include "storage/redis_url.hpp"
 
 namespace tidemill {
 namespace {
@@ -139,6 +140,13 @@ std::vector<field_spec> with_from(std::vector<field_spec> all, const field_spec&
 void lint_file_source(const options& o, std::vector<diagnostic>& out) {
   lint_partitions(o, out);
   lint_file(o, out);
+}
+
+void lint_redis_sink(const options& o, std::vector<diagnostic>& out) {
+  if (!o.has("url"))
+    return;
+  if (auto address = parse_redis_url(o.text("url")); !address)
+    out.push_back({severity::error, o.where("url"), "url", address.error().text(), ""});
 }
 
 } // namespace
@@ -406,7 +414,8 @@ const std::vector<spec>& sink_specs() {
             {.name = "series",
              .type = field_type::boolean,
              .text = "Keep all retained windows of a key, not only the newest.",
-             .fallback = "false"}}},
+             .fallback = "false"}},
+       .lint = lint_redis_sink},
       {.name = "kafka",
        .summary = "Writes to a topic: events of streams, every change of a view's rows, or its sealed rows.",
        .example = "{type: kafka, brokers: ['${KAFKA:-localhost:9092}'], topic: hits, from: hits, key: user}",

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "event/result.hpp"
-#include "storage/redis/redis_url.hpp"
+#include "storage/redis_url.hpp"
 
 #include <chrono>
 #include <cstdint>

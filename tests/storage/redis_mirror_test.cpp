@@ -1,7 +1,7 @@
 #include "storage/redis/redis_connection.hpp"
 #include "storage/redis/redis_keys.hpp"
 #include "storage/redis/redis_mirror.hpp"
-#include "storage/redis/redis_url.hpp"
+#include "storage/redis_url.hpp"
 #include "tests/storage/redis_server.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "storage/redis/redis_connection.hpp"
-#include "storage/redis/redis_url.hpp"
+#include "storage/redis_url.hpp"
 
 #include <catch2/catch.hpp>
 
