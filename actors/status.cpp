@@ -53,6 +53,8 @@ std::string what_holds(const source_board& s) {
     return who + " holds the watermark: it is halted, see problems";
   if (!slowest->assigned)
     return who + " holds the watermark: it is not assigned to this process";
+  if (!slowest->running && slowest->restarts == 0)
+    return who + " holds the watermark: it begins when all sources are open";
   if (!slowest->running)
     return who + " holds the watermark: its worker has stopped and waits to be restarted";
   if (slowest->replaying)

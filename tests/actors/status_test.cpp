@@ -45,6 +45,8 @@ TEST_CASE_METHOD(two_partitions, "the partition with the lowest watermark is nam
 TEST_CASE_METHOD(two_partitions, "a stopped worker is the first reason") {
   slow().running = false;
   slow().replaying = slow().held_back = true;
+  CHECK(contains(said(), "clicks/1 holds the watermark: it begins when all sources are open"));
+  source.partitions[1]->restarts = 1;
   CHECK(contains(said(), "clicks/1 holds the watermark: its worker has stopped and waits to be restarted"));
 }
 
