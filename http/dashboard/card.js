@@ -4,6 +4,13 @@ import {element, formatSpan, formatTime, formatNumber, isNumeric, setText} from 
 import {ViewModel} from './model.js';
 import {Table} from './table.js';
 
+function windowText(w) {
+  if (!w) return 'one row per key';
+  if (w.session) return `sessions, ${w.session} apart`;
+  if (w.calendar) return `each ${w.calendar}, ${w.timezone}`;
+  return w.slide === w.size ? w.size : `${w.size} every ${w.slide}`;
+}
+
 const pause = 250, colors = 8, choosing = 5000;
 
 export class Card {
@@ -36,11 +43,10 @@ export class Card {
     this.mark = element('p', {class: 'mark'});
     this.reasons = element('ul', {class: 'reasons', hidden: true});
     this.count = element('span', {class: 'count'});
-    const window = about.window ? `${about.window.size}${about.window.slide !== about.window.size ? ` every ${about.window.slide}` : ''}` : 'newest per key';
     this.node = element('section', {class: 'card', id: title, 'aria-labelledby': `${title}-title`},
       element('div', {class: 'card-head'},
         element('h2', {id: `${title}-title`, text: about.name}),
-        element('p', {class: 'mark', text: window}), this.mark, this.badge),
+        element('p', {class: 'mark', text: windowText(about.window)}), this.mark, this.badge),
       this.reasons);
     if (this.plotted) this.buildChart();
     this.buildTable();

@@ -96,9 +96,13 @@ export class ViewModel {
 /// How many milliseconds of a view fit the budget; all of it is Infinity.
 function keepFor(about) {
   if (!about.window || about.rows <= rowBudget || !about.retain) return Infinity;
-  const retain = parseSpan(about.retain), size = parseSpan(about.window.size);
+  const retain = parseSpan(about.retain), size = lengthOf(about.window);
   return Math.max(2 * size, retain * rowBudget / about.rows);
 }
+
+const days = {day: 1, week: 7, month: 31, quarter: 92, year: 366};
+/// Milliseconds of a window; of a session, its gap.
+const lengthOf = w => w.calendar ? days[w.calendar] * 86400000 : parseSpan(w.session ?? w.size);
 
 /// Milliseconds of `1h30m`, `5s`, `250ms`.
 export function parseSpan(text) {

@@ -57,17 +57,24 @@ function showPartitions(partitions) {
     cell(p.watermark && p.watermark !== 'infinity' ? `${formatTime(p.watermark)}, ${formatSpan(Date.now() - Date.parse(p.watermark))} behind` : p.watermark ?? '–'))));
 }
 
+/// The record as it came, as far as it can be shown.
+function bytesOf(letter) {
+  if (letter.raw_base64 !== undefined) return `base64: ${letter.raw_base64}`;
+  return letter.raw ?? 'no value';
+}
+
+let lettersDrawn;
 function showLetters(letters) {
   const host = by('dead');
   host.hidden = !letters.length;
   const drawn = JSON.stringify(letters.slice(0, 20));
-  if (host.dataset.drawn === String(drawn.length) + letters[0]?.offset) return;
-  host.dataset.drawn = String(drawn.length) + letters[0]?.offset;
+  if (lettersDrawn === drawn) return;
+  lettersDrawn = drawn;
   setText(by('dead-count'), 'newest first');
   host.querySelector('ul').replaceChildren(...letters.slice(0, 20).map(l => element('li', {},
     element('p', {}, element('strong', {text: l.reason ?? ''})),
-    element('p', {class: 'muted', text: `${l.stream ?? ''} · ${l.source ?? ''}/${l.partition ?? ''} at ${l.offset ?? ''} · ${l.step ?? ''}${l.time ? ` · ${formatTime(l.time)}` : ''}`}),
-    element('code', {text: String(l.bytes ?? l.record ?? '').slice(0, 400)}))));
+    element('p', {class: 'muted', text: `${l.stream ?? ''} · ${l.source ?? ''}/${l.partition ?? ''} at ${l.offset ?? ''} · ${l.step ?? ''}${l.received ?? l.event_time ? ` · ${formatTime(l.received ?? l.event_time)}` : ''}`}),
+    element('code', {text: bytesOf(l).slice(0, 400)}))));
 }
 
 const mostAlerts = 50;

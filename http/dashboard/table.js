@@ -94,6 +94,7 @@ export class Table {
       if (c.own && c.type === 'timestamp') return {text: formatTime(v)};
       if (c.own) return {text: row.revision ? `${v} · rev ${row.revision}` : v, kind: 'state'};
       const text = typeof v === 'number' ? formatFixed(v, c.digits ?? 0) : formatValue(v, c.type);
+      if (v === '') return {text: '(empty)', kind: 'state'};
       return this.scores.has(c.name) && v >= highScore ? {text, kind: 'hot'} : {text};
     })};
   }

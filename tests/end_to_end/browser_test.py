@@ -154,6 +154,9 @@ class Dashboard(support.Case):
         await page.until("!!document.querySelector('#view-traffic .chart svg path.series')")
         self.assertEqual(page.documents, 1)
         await page.until("/of 2 rules fires|firing|pending/.test(document.querySelector('#alerts-count').textContent)")
+        await page.until("document.querySelectorAll('.letters code').length > 0", 40)
+        letter = await page.evaluate("document.querySelector('.letters code').textContent")
+        self.assertRegex(letter, r'^(\{"ts"|base64: |\S)', "the record is shown as it came")
         self.assertEqual(page.errors, [])
         await self.screenshot(page, "live")
 
@@ -173,6 +176,28 @@ class Dashboard(support.Case):
         own = (f"http://127.0.0.1:{p.port}/", "data:", "blob:", "about:")
         self.assertEqual([url for url in page.requests if not url.startswith(own)], [])
         await self.screenshot(page, "back")
+        await page.socket.close()
+        self.assertEqual(p.terminate(), 0, p.said())
+
+    def test_windows_of_every_kind_say_what_they_are(self):
+        view = "{from: clicks, by: [page], select: {n: 'count()'}, window: %s}"
+        kinds = {"tumbling": ("{size: 1m}", "1m"), "sliding": ("{size: 1m, slide: 5s}", "1m every 5s"),
+                 "visits": ("{session: 30s}", "sessions, 30s apart"),
+                 "daily": ("{calendar: day, timezone: Europe/Berlin}", "each day, Europe/Berlin"),
+                 "ever": ("global, max_keys: 10", "one row per key")}
+        views = "".join(f"  {name}: {view % window}\n" for name, (window, _) in kinds.items())
+        p = self.pipeline("pipeline: kinds\nsources:\n  clicks: {type: generate, rate: 50, time: {field: ts}}\n"
+                          f"views:\n{views}serve: {{http: '127.0.0.1:{support.free_port()}'}}\n")
+        p.start()
+        p.address()
+        asyncio.run(self.say(p, kinds))
+
+    async def say(self, p, kinds):
+        page = await self.open_page(p)
+        await page.until(f"{BADGE} === 'live'")
+        for name, (_, said) in kinds.items():
+            mark = await page.evaluate(f"document.querySelector('#view-{name} .mark').textContent")
+            self.assertEqual(mark, said)
         await page.socket.close()
         self.assertEqual(p.terminate(), 0, p.said())
 
