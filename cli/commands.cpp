@@ -9,6 +9,7 @@
 #include "cli/tap_command.hpp"
 #include "cli/test_command.hpp"
 #include "cli/verify_command.hpp"
+#include "config/suggest.hpp"
 #include "storage/time_zone_files.hpp"
 
 #include <algorithm>
@@ -64,6 +65,13 @@ struct command_line {
   run_settings settings;
 };
 
+/// Of a command that is misspelt.
+std::string meant(std::string_view word) {
+  const auto near =
+      nearest(word, {"create", "run", "check", "plan", "test", "eval", "tap", "dlq", "checkpoint", "verify"});
+  return near.empty() ? "" : " (did you mean " + std::string{near} + "?)";
+}
+
 std::optional<command_line> parse(const std::vector<std::string>& arguments, std::string& fault) {
   command_line c;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -90,7 +98,7 @@ std::optional<command_line> parse(const std::vector<std::string>& arguments, std
       return std::nullopt;
   }
   if (c.command != "run" && c.command != "check" && c.command != "plan")
-    fault = c.command.empty() ? "no command" : "unknown command " + c.command;
+    fault = c.command.empty() ? "no command" : "unknown command " + c.command + meant(c.command);
   else if (c.file.empty())
     fault = c.command + " needs the file of a pipeline";
   return fault.empty() ? std::optional{c} : std::nullopt;

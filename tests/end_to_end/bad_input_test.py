@@ -116,6 +116,7 @@ class Refused(support.Case):
             code, said = support.run_tool(*arguments, cwd=self.folder)
             self.assertEqual(code, 78, said)
             self.assertIn("--help", said)
+        self.assertIn("did you mean run?", support.run_tool("rnu", "p.yaml", cwd=self.folder)[1])
         code, said = support.run_tool("--help")
         self.assertEqual(code, 0)
         for word in ("run", "check", "plan", "--accept-loss", "78"):
