@@ -20,7 +20,8 @@ constexpr const char* usage = R"(tidemill test: runs the tests of pipelines
       time with a crash of the process after every batch. No broker, no clock, no data folder.
         --only TEXT   only tests whose name holds this
 
-Exit codes: 0 all passed, 1 some failed, 78 a file or the command line is wrong. How to write tests: docs/testing.md
+Exit codes: 0 all passed, 1 some failed, 78 a file or the command line is wrong, or --only fits no test.
+How to write tests: docs/testing.md
 )";
 
 struct totals {
@@ -64,6 +65,12 @@ bool sound(const std::vector<diagnostic>& all, const std::string& file) {
 std::string tests_file(const std::string& file) {
   auto path = std::filesystem::path{file};
   return (path.parent_path() / (path.stem().string() + ".tests.yaml")).string();
+}
+
+/// The pipeline beside which a file of tests lies; empty: it is none.
+std::string pipeline_of(std::string_view file) {
+  constexpr std::string_view end = ".tests.yaml";
+  return file.ends_with(end) ? std::string{file.substr(0, file.size() - end.size())} + ".yaml" : "";
 }
 
 void show(const suite& s, const test_case& t, const std::vector<test_fault>& faults, bool crashed) {
@@ -132,9 +139,22 @@ int test_command(const std::vector<std::string>& arguments) {
   }
   totals sum;
   auto wrong = false;
-  for (const auto& file : c.files)
-    wrong |= !run_file(file, c.only, sum);
+  for (const auto& file : c.files) {
+    const auto of = pipeline_of(file);
+    if (of.empty()) {
+      wrong |= !run_file(file, c.only, sum);
+    } else if (std::ranges::find(c.files, of) == c.files.end()) { // else they are run with it
+      std::cerr << file << ": error: these are tests of a pipeline: name its file, " << of << '\n';
+      wrong = true;
+    }
+  }
   std::cout << sum.passed << " passed, " << sum.failed << " failed\n";
+  if (!wrong && sum.passed + sum.failed == 0) {
+    std::cerr << "tidemill test: "
+              << (c.only.empty() ? "there are no tests" : "no test has \"" + c.only + "\" in its name")
+              << "; see tidemill test --help\n";
+    return c.only.empty() ? 0 : exit_config;
+  }
   return wrong ? exit_config : sum.failed > 0 ? exit_failed : 0;
 }
 

@@ -106,8 +106,8 @@ class TestCommand(support.Case):
         self.assertIn('there is no stream or side output "hit"', text)
         self.assertTrue(text.endswith("1 passed, 2 failed\n"), text)
         code, text = self.said("  it is wrong: {send: {clicks: []}, expect: {rows: {pages: [{}]}}}\n", "--only", "right")
-        self.assertEqual(code, 0, text)
-        self.assertTrue(text.endswith("0 passed, 0 failed\n"), text)
+        self.assertEqual(code, 78, text)
+        self.assertIn('no test has "right" in its name', text)
 
     def test_tests_may_lie_beside_the_pipeline(self):
         code, text = self.said("  one: {send: {clicks: []}, expect: {rows: {pages: []}}}\n", beside="""\
@@ -116,7 +116,12 @@ tests:
 """)
         self.assertEqual(code, 1, text)
         self.assertIn("shop.tests.yaml:2:", text)
+        text = text.replace(f"{self.folder}/", "")
         self.assertTrue(text.endswith("1 passed, 1 failed\n"), text)
+        self.assertEqual(support.run_tool("test", "shop.yaml", "shop.tests.yaml", cwd=self.folder), (code, text))
+        code, text = support.run_tool("test", "shop.tests.yaml", cwd=self.folder)
+        self.assertEqual(code, 78, text)
+        self.assertIn("name its file, shop.yaml", text)
         code, text = self.said("", beside="pipeline: x\n")
         self.assertEqual(code, 78)
         self.assertIn("shop.tests.yaml:1:1: error: pipeline: a file of tests has the key", text)
