@@ -54,7 +54,7 @@ constexpr std::array<starter, 4> starters{{
     group: NAME
     start: earliest              # only where there is no checkpoint yet
 )"},
-    {"generate", R"(  orders:
+    {"generate", R"(  clicks:
     type: generate               # made-up visits of a shop, for trying things out; its fields are its own
     rate: 200
     time: {field: ts, out_of_order: 1s}
@@ -113,7 +113,7 @@ tests:                           # tidemill test NAME.yaml
 constexpr std::string_view rest_of_generate = R"(
 streams:
   hits:
-    from: orders
+    from: clicks
     steps:                       # done in order; an event that fails in one becomes a dead letter
       - filter: 'page != "/health"'          # expressions are CEL, checked before anything runs
       - set: {section: 'page.split("/")[1]', failed: 'status >= 500'}
@@ -142,7 +142,7 @@ serve:
 tests:                           # tidemill test NAME.yaml
   a section counts its requests and errors:
     send:
-      orders:
+      clicks:
         - {ts: "2026-01-05T10:00:01Z", user: ann, session: s, ip: 10.0.0.1, page: /cart, status: 200, bytes: 1, took_ms: 5.0, agent: x}
         - {ts: "2026-01-05T10:00:02Z", user: bob, session: t, ip: 10.0.0.2, page: /cart, status: 503, bytes: 1, took_ms: 9.0, agent: x}
     expect:
