@@ -123,7 +123,8 @@ export class Card {
     clearTimeout(this.timer);
     this.timer = undefined;
     this.rendered = performance.now();
-    const newest = this.model.newest(this.closedOnly);
+    let newest = this.model.newest(this.closedOnly);
+    if (!newest.length) newest = this.model.newest(false); // better open ones than none
     if (this.plotted) {
       this.choose(newest);
       this.drawChart();

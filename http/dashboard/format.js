@@ -6,11 +6,14 @@ const fine = [0, 1, 2, 3, 4].map(n => new Intl.NumberFormat('en', {maximumFracti
 
 export const isNumeric = type => /^(int|uint|double|decimal)\??$/.test(type);
 
+const huge = 1e15; // beyond it digits say nothing
+
 /// Four significant digits, but never fewer than the whole part has.
 export function formatNumber(x) {
   if (!Number.isFinite(x)) return String(x);
-  if (Number.isInteger(x)) return whole.format(x);
   const size = Math.abs(x);
+  if (size >= huge) return x.toExponential(3);
+  if (Number.isInteger(x)) return whole.format(x);
   if (size > 0 && size < 0.001) return x.toExponential(1);
   return fine[size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4].format(x);
 }
@@ -22,10 +25,14 @@ export function digitsFor(numbers) {
   return size === 0 ? 0 : size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3;
 }
 const fixed = [0, 1, 2, 3].map(n => new Intl.NumberFormat('en', {minimumFractionDigits: n, maximumFractionDigits: n}));
-/// With a fixed number of digits, so that a column lines up.
-export const formatFixed = (x, digits) => typeof x === 'number' && Number.isFinite(x) ? fixed[digits].format(x) : formatValue(x);
+/// With a fixed number of digits, so that a column lines up; what is too large or too small for that as it is.
+export function formatFixed(x, digits) {
+  const size = Math.abs(x);
+  const fits = typeof x === 'number' && size < huge && (x === 0 || size >= 0.5 * 10 ** -digits);
+  return fits ? fixed[digits].format(x) : formatValue(x);
+}
 
-export const formatShort = x => Math.abs(x) < 10000 ? formatNumber(x) : short.format(x);
+export const formatShort = x => Math.abs(x) >= huge ? x.toExponential(1) : Math.abs(x) < 10000 ? formatNumber(x) : short.format(x);
 
 export function formatValue(v, type = '') {
   if (v === null || v === undefined) return '–';
