@@ -40,6 +40,7 @@ struct partition_board {
       lost_until{time_min.time_since_epoch().count()}; ///< microseconds
   std::atomic<std::int64_t> last_record{0}; ///< steady clock, nanoseconds: when the source last brought one
   std::atomic<bool> replaying{true}, ended{false}, idle{false}, held_back{false}, running{false};
+  std::atomic<bool> undecided{false};  ///< records wait for later ones, which decide about their times
   std::atomic<bool> assigned{true};    ///< ours to read; false while another process has it
   std::atomic<bool> halted{false};     ///< can't go on without a person; the reason is among the problems
   std::atomic<std::uint64_t> start{0}; ///< where it begins if there is no checkpoint

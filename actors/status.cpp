@@ -67,6 +67,10 @@ std::string what_holds(const source_board& s) {
   if (slowest->lag > 0)
     return who + " holds the watermark:" + at + ", " + std::to_string(slowest->lag) +
            " behind the end of its input";
+  if (slowest->undecided)
+    return who + " holds the watermark:" + at +
+           ", and its next record is far ahead of that, or the first: three more decide whether its time "
+           "counts";
   return who + " is the slowest:" + at + "; its source has nothing newer" +
          (slowest->idle ? " (idle: it follows the others)" : "");
 }

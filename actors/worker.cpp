@@ -352,6 +352,7 @@ void worker_state::show() {
     b.steps[i].dropped = steps[i].dropped;
   }
   b.replaying = state_->replaying();
+  b.undecided = state_->read_position() > state_->position();
   b.ended = state_->ended();
 }
 

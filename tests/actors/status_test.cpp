@@ -50,6 +50,11 @@ TEST_CASE_METHOD(two_partitions, "a stopped worker is the first reason") {
   CHECK(contains(said(), "clicks/1 holds the watermark: its worker has stopped and waits to be restarted"));
 }
 
+TEST_CASE_METHOD(two_partitions, "records whose times wait for others are told") {
+  slow().undecided = true;
+  CHECK(contains(said(), "three more decide whether its time counts"));
+}
+
 TEST_CASE_METHOD(two_partitions, "a replaying worker says so") {
   slow().replaying = slow().held_back = true;
   CHECK(contains(said(), "clicks/1 holds the watermark: it replays what was seen before its restart"));
