@@ -6,7 +6,29 @@
 #include "http/spec.hpp"
 #include "pipeline/row_filter.hpp"
 
+#include <algorithm>
+
 namespace tidemill {
+namespace {
+
+/// Side outputs that a plan keeps letters of.
+std::vector<std::string> letter_streams(const plan& all) {
+  std::vector<std::string> names;
+  for (const auto& source : all.sources)
+    for (const auto& output : source.outputs)
+      if (output.kind != output_kind::events && output.kind != output_kind::exchange)
+        names.push_back(output.name);
+  return names;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string all;
+  for (const auto& name : names)
+    all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
+} // namespace
 
 status platform::impl::start_http() {
   if (!all->written.serve.has("http") || server)
@@ -71,15 +93,18 @@ void platform::impl::serve() {
   content.pipeline_json = [this] {
     return tidemill::pipeline_json(all->written.name, *boards, events_per_second);
   };
-  content.dead_letters_json = [this](std::string_view stream, std::size_t limit) {
-    std::string out = "{\"dead_letters\":[";
-    auto first = true;
+  content.dead_letters_json = [this](std::string_view stream, std::size_t limit) -> result<std::string> {
+    std::vector<std::string> letters;
     if (data_open)
-      for (const auto& json : dead_letters->newest(stream, limit)) {
-        out += first ? "" : ",";
-        first = false;
-        out += json;
-      }
+      letters = dead_letters->newest(stream, limit);
+    // A stream of a former definition may have left some.
+    if (const auto known = letter_streams(*all);
+        letters.empty() && !stream.empty() && std::ranges::find(known, stream) == known.end())
+      return error{errc::refused,
+                   "no dead letters are called \"" + std::string{stream} + "\"; there are " + listed(known)};
+    std::string out = "{\"dead_letters\":[";
+    for (const auto& json : letters)
+      out += (out.back() == '[' ? "" : ",") + json;
     return out + "]}\n";
   };
   content.metrics = [this] {

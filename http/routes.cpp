@@ -262,7 +262,8 @@ http_response dead_letters(const server_content& content, const request_target& 
   const auto* stream = target.find("stream");
   if (!content.dead_letters_json)
     return json("{\"dead_letters\":[]}");
-  return json(content.dead_letters_json(stream != nullptr ? *stream : std::string{}, limit));
+  auto told = content.dead_letters_json(stream != nullptr ? *stream : std::string{}, limit);
+  return told ? json(std::move(*told)) : problem(404, "unknown_stream", told.error().text());
 }
 
 http_response ready(const server_content* content) {

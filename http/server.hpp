@@ -65,8 +65,8 @@ struct server_content {
   std::vector<served_source> sources;
   std::function<std::string()> pipeline_json; ///< GET /v1/pipeline
   /// GET /v1/dead-letters: newest first, at most `limit`, of one stream (`log.dead`) or of all if empty. JSON
-  /// object.
-  std::function<std::string(std::string_view stream, std::size_t limit)> dead_letters_json;
+  /// object. Errors: `refused`: there is no such stream.
+  std::function<result<std::string>(std::string_view stream, std::size_t limit)> dead_letters_json;
   /// The steps of a source or stream; nothing: there is none of this name.
   std::function<std::optional<std::size_t>(std::string_view stream)> steps_of;
   /// Events between steps, as JSON. Errors: `refused`, `expression_invalid`, `full`. Null: not offered.

@@ -41,7 +41,9 @@ struct traffic {
     content.pipeline = "shop";
     content.views.push_back(view.served());
     content.pipeline_json = [] { return std::string{"{\"events_per_s\":1}"}; };
-    content.dead_letters_json = [](std::string_view stream, std::size_t limit) {
+    content.dead_letters_json = [](std::string_view stream, std::size_t limit) -> result<std::string> {
+      if (stream == "log.daed")
+        return error{errc::refused, "there are log.dead"};
       return "{\"stream\":\"" + std::string{stream} + "\",\"limit\":" + std::to_string(limit) + "}";
     };
     content.metrics = [] { return std::string{"up 1\n"}; };
@@ -245,6 +247,7 @@ TEST_CASE("pipeline, dead letters and metrics are handed through") {
   CHECK(t.body("/v1/dead-letters") == "{\"stream\":\"\",\"limit\":100}\n");
   CHECK(t.body("/v1/dead-letters?stream=log.dead&limit=7") == "{\"stream\":\"log.dead\",\"limit\":7}\n");
   CHECK(t.get("/v1/dead-letters?limit=1001").status == 400);
+  CHECK(t.get("/v1/dead-letters?stream=log.daed").status == 404);
   CHECK(t.get("/metrics").content_type == "text/plain; version=0.0.4; charset=utf-8");
   CHECK(t.body("/metrics") == "up 1\n");
 }
