@@ -129,7 +129,7 @@ public:
     table(s);
     for (const auto& f : s.fields)
       if (f.inner != nullptr)
-        nested(name + '.' + std::string{f.name}, *f.inner);
+        nested(name + '.' + std::string{f.name}, *f.inner, f.type == field_type::sections);
   }
 
   [[nodiscard]] reference_page take() { return {"reference/" + file_, std::move(out_)}; }
@@ -144,7 +144,7 @@ private:
   }
 
   // Settings that several components share are described where they come first.
-  void nested(const std::string& name, const spec& s) {
+  void nested(const std::string& name, const spec& s, bool named) {
     auto known = std::ranges::find(described_, &s, &described_settings::what);
     line();
     if (known != described_.end()) {
@@ -155,12 +155,13 @@ private:
     described_.push_back({&s, name, title_, file_});
     line("**" + code(name) + "** — " + std::string{s.summary});
     line();
-    yaml(name.substr(name.rfind('.') + 1) + ": " + std::string{s.example});
+    const std::string example{s.example};
+    yaml(name.substr(name.rfind('.') + 1) + ": " + (named ? "{name: " + example + '}' : example));
     line();
     table(s);
     for (const auto& f : s.fields)
       if (f.inner != nullptr)
-        nested(name + '.' + std::string{f.name}, *f.inner);
+        nested(name + '.' + std::string{f.name}, *f.inner, f.type == field_type::sections);
   }
 
   std::string file_, title_, out_;
