@@ -79,9 +79,7 @@ void sliced_view::close(view_tick& t) {
   if (through > state_.sealed_through) {
     if (through > from && from != nothing_sealed)
       for_each_key(state_.keys().all(), [&](key_state& key) {
-        for (auto e = w.next_window_end(from + 1); e <= through; e += w.step)
-          if (state_.has_row(key, e))
-            affected_.push_back({&key, e});
+        state_.for_each_row(key, from, through, [&](std::int64_t e) { affected_.push_back({&key, e}); });
       });
     for (auto [slice, key] : dirty_)
       for (auto e = w.next_window_end(slice); e <= through && e - w.slices < slice; e += w.step)

@@ -118,9 +118,7 @@ void view_state::compose_closed(key_state& k, std::span<const key_window> window
     return;
   }
   auto copies = k.history ? k.history->models.clone() : row_models{};
-  for (auto e = what_.window.next_window_end(sealed_through + 1); e <= through; e += what_.window.step)
-    if (has_row(k, e))
-      one(e, &copies);
+  for_each_row(k, sealed_through, through, [&](std::int64_t e) { one(e, &copies); });
 }
 
 void view_state::compose_open(key_state& k, std::int64_t closed, std::int64_t oldest,

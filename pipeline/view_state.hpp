@@ -45,8 +45,23 @@ public:
     settle_live();
     return live_;
   }
-  /// Whether the window ending with slice `e` has events of the key, or is the first one without.
-  [[nodiscard]] bool has_row(const key_state& key, std::int64_t e) const;
+  /// Calls `each(e)` for the windows of a key that end with a slice in (after, through] and have a row, in
+  /// order. `after` ≥ `sealed_through`.
+  template <class Each>
+  void for_each_row(const key_state& key, std::int64_t after, std::int64_t through, Each each) const {
+    for (auto e = what_.window.next_window_end(after + 1); e <= through;) {
+      if (has_row(key, e)) {
+        each(e);
+        e += what_.window.step;
+        continue;
+      }
+      // From here on only later events make a row, however far away they are.
+      const auto later = key.unsealed.since(e + 1);
+      if (later.empty())
+        return;
+      e = what_.window.next_window_end(later.front().slice);
+    }
+  }
   /// Composes rows of closed windows of one key, ascending; with scores all up to `through`. Changed ones go
   /// to `put`.
   void compose_closed(key_state& key, std::span<const key_window> windows, std::int64_t through,
@@ -73,6 +88,8 @@ public:
 private:
   [[nodiscard]] bool sliding() const noexcept { return what_.window.slices > 1; }
   [[nodiscard]] bool has_events(const key_state& key, std::int64_t e) const;
+  /// Whether the window ending with slice `e` has events of the key, or is the first one without.
+  [[nodiscard]] bool has_row(const key_state& key, std::int64_t e) const;
   /// Aggregates, late counts → a row without scores.
   [[nodiscard]] std::shared_ptr<row> compose(key_state& key, std::int64_t e, row_state state);
   [[nodiscard]] std::shared_ptr<row> make_row(const key_state& key, std::int64_t e, row_state state,

@@ -95,6 +95,8 @@ class Case(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, True)
 
     def pipeline(self, yaml, name="p", **more):
+        if "serve:" not in yaml:
+            yaml += 'serve: {http: "127.0.0.1:0"}\n'  # not the port that users have
         p = Pipeline(self.folder, yaml, name, **more)
         self.addCleanup(p.kill)
         return p

@@ -150,8 +150,10 @@ class Verify(support.Case):
         p = self.die_often(150_000, 6)
         code, said = verify(p)
         self.assertEqual(code, 0, "\n".join(said[-30:]))
-        self.assertRegex(said[-1], r"^\d{4,} rows of \d{2,} windows compared, 0 differ$")
-        self.assertIn("note: view newest: not compared: its rows have no window and are never final", said)
+        # What lies behind `key_by` keeps what checkpoints need: how much that is depends on where it died.
+        left_out = [line for line in said if " not compared: " in line and not line.startswith("note: view buyers: ")]
+        self.assertEqual(left_out, ["note: view newest: not compared: its rows have no window and are never final"])
+        self.assertRegex(said[-1], r"^\d{4,} rows of \d{2,} windows compared, 0 differ(; \d+ not compared)?$")
         self.assertFalse([line for line in said if "column slow" in line or "column odd" in line], said)
         code, said = verify(p, "--view", "days")
         self.assertEqual(code, 0, said)
