@@ -23,7 +23,7 @@ std::string said(const std::string& more, const std::map<std::string, std::strin
 
 } // namespace
 
-TEST_CASE("a Kafka source needs brokers, topics and a group; the rest has defaults") {
+TEST_CASE("a Kafka source needs brokers, topics and a group, the rest has defaults") {
   auto l = load(kafka(""));
   REQUIRE(faults(l).empty());
   const auto& o = l.pipeline.sources.at(0).settings;
@@ -125,7 +125,7 @@ std::string sink(const std::string& more) {
 
 } // namespace
 
-TEST_CASE("a Kafka sink needs a topic; the rest has defaults") {
+TEST_CASE("a Kafka sink needs a topic, the rest has defaults") {
   CHECK_THAT(sink("key: user"), Catch::Contains("topic"));
   CHECK(sink("topic: out") == "");
   CHECK(sink("topic: out, delivery: at_least_once, headers: {origin: shop}, linger: 0s, compression: none") ==

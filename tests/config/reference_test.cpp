@@ -22,7 +22,7 @@ bool same(const std::string& path, const std::string& made) {
 
 } // namespace
 
-TEST_CASE("docs/reference.md and its pages are what the specs say; TIDEMILL_UPDATE=1 rewrites them") {
+TEST_CASE("docs/reference.md and its pages are what the specs say, TIDEMILL_UPDATE=1 rewrites them") {
   const std::filesystem::path docs{TIDEMILL_SOURCE_DIR "/docs"};
   INFO("run test_config with TIDEMILL_UPDATE=1 and look at the difference");
   std::set<std::filesystem::path> made;
@@ -47,7 +47,7 @@ TEST_CASE("links between the pages of the reference lead to pages that are there
     }
 }
 
-TEST_CASE("docs/pipeline.schema.json is what the specs say; TIDEMILL_UPDATE=1 rewrites it") {
+TEST_CASE("docs/pipeline.schema.json is what the specs say, TIDEMILL_UPDATE=1 rewrites it") {
   INFO("run test_config with TIDEMILL_UPDATE=1 and look at the difference");
   CHECK(same(TIDEMILL_SOURCE_DIR "/docs/pipeline.schema.json", tidemill::pipeline_schema()));
 }

@@ -58,7 +58,7 @@ TEST_CASE("a regular expression that can't serve is refused with the reason") {
   }
 }
 
-TEST_CASE("pairs of a line are fields; the first of several counts, a key alone is true") {
+TEST_CASE("pairs of a line are fields, the first of several counts, a key alone is true") {
   auto fields = schema_of({{"level", "string"}, {"msg", "string?"}, {"n", "int?"}, {"cached", "bool?"}});
   CHECK(read(logfmt(), fields,
              {R"(level=info msg="it \"works\"\n\u00e4" n=12 more=x cached)",

@@ -134,7 +134,7 @@ constexpr auto subscribe = R"({"id":1,"subscribe":{"view":"traffic"}})";
 
 } // namespace
 
-TEST_CASE("a filter works for a turn, then others do; what it has left comes with the next frames") {
+TEST_CASE("a filter works for a turn, then others do, what it has left comes with the next frames") {
   fake_view view{"traffic"};
   for (int i = 0; i < 20; ++i)
     view.put(60, std::string{"D"} + static_cast<char>('A' + i), i, row_state::closed);
@@ -365,7 +365,7 @@ TEST_CASE("clients at the same place share one encoded frame") {
   CHECK(s.h.bytes_in_flight() == 0);
 }
 
-TEST_CASE("a moved watermark is told without rows, at most once a second; reasons at once") {
+TEST_CASE("a moved watermark is told without rows, at most once a second, reasons at once") {
   served s;
   s.view.put(0, "DE", 1, row_state::open);
   s.publish();

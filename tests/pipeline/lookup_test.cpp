@@ -112,7 +112,7 @@ using texts = std::vector<std::string>;
 
 } // namespace
 
-TEST_CASE("a lookup adds the row of each key; no such key and no key are null", "[lookup]") {
+TEST_CASE("a lookup adds the row of each key, no such key and no key are null", "[lookup]") {
   for (const auto* of : {"string?", "int?"}) {
     keyed_run run{of};
     run({"1", "1", "1", "1"}); // the guard has seen a time now

@@ -71,7 +71,7 @@ outcome run(const std::shared_ptr<const plan>& p, const std::vector<std::string>
 
 } // namespace
 
-TEST_CASE("each sink gets its own key with an event; text as it is, all else as JSON, null as no key") {
+TEST_CASE("each sink gets its own key with an event, text as it is, all else as JSON, null as no key") {
   std::string told;
   auto p = compiled(definition_with({{{"from", texts_option({"hits"})}, {"key", text_option("k")}},
                                      {{"from", texts_option({"hits"})}},
@@ -125,7 +125,7 @@ TEST_CASE("a key may be made of the record's own, and of fields that nobody else
   CHECK(got.out[0].keys == std::vector<std::optional<std::string>>{"user-7"});
 }
 
-TEST_CASE("a key is compiled for each stream; views and side outputs have none") {
+TEST_CASE("a key is compiled for each stream, views and side outputs have none") {
   CHECK(faults_of({{"from", texts_option({"hits", "others"})}, {"key", text_option("string(t)")}})
             .starts_with("sinks.out0.key: in hits: unknown name `t`"));
   CHECK(faults_of({{"from", texts_option({"others", "hits"})}, {"key", text_option("k")}}) == "");

@@ -168,7 +168,7 @@ TEST_CASE("what was replayed is remembered per stream, whatever was chosen in be
   }
 }
 
-TEST_CASE("one replay at a time; a damaged memory is told, a forgotten one is small") {
+TEST_CASE("one replay at a time, a damaged memory is told, a forgotten one is small") {
   temporary_folder folder;
   {
     auto one = replayed_letters::open(folder.path());
@@ -190,7 +190,7 @@ TEST_CASE("one replay at a time; a damaged memory is told, a forgotten one is sm
   CHECK(replayed_letters::read(folder.path()).error().code() == errc::corrupt);
 }
 
-TEST_CASE("records become lines at the end of a file; what can't be a line is unwritten") {
+TEST_CASE("records become lines at the end of a file, what can't be a line is unwritten") {
   temporary_folder folder;
   auto path = folder.path() / "out";
   std::ofstream{path} << "first\n";

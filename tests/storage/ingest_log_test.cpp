@@ -208,7 +208,7 @@ TEST_CASE("a waiting poll ends by an append or by wake") {
   CHECK(got.size() == 1);
 }
 
-TEST_CASE("callers of several threads share groups; each record is there once, in its caller's order") {
+TEST_CASE("callers of several threads share groups, each record is there once, in its caller's order") {
   temporary_folder folder;
   ingest_log::settings s{"clicks", 3};
   s.segment_bytes = 20'000;

@@ -73,7 +73,7 @@ TEST_CASE("a second seek drops what was read ahead", "[kafka_fetcher]") {
       *f, {p0}, nothing, [&] { return nothing.records() > 0; }, std::chrono::seconds{1}));
 }
 
-TEST_CASE("key, headers and time of a record are handed on; a null value is a tombstone, an empty one isn't",
+TEST_CASE("key, headers and time of a record are handed on, a null value is a tombstone, an empty one isn't",
           "[kafka_fetcher]") {
   test_cluster cluster;
   auto topic = cluster.create(1, {{"retention.ms", "-1"}});

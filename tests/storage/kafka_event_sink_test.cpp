@@ -177,7 +177,7 @@ TEST_CASE("progress that the broker has forgotten is found in the last records o
   CHECK(write(s, 600, 650) == sink_progress{{p(1), 600}});
 }
 
-TEST_CASE("a topic that is missing is waited for; one that is deleted and made again goes on") {
+TEST_CASE("a topic that is missing is waited for, one that is deleted and made again goes on") {
   if (!kafka_world::available())
     return;
   auto s = kafka_world::settings("no-such-topic-" + kafka_world::make_topic("x", 1));

@@ -174,7 +174,7 @@ TEST_CASE("who still holds the checkpoints takes a lost place back, once", "[kaf
                      [&] { return !first.errors.empty() && first.errors.back().code() == errc::fenced; }));
 }
 
-TEST_CASE("a revoked partition stays ours until it is released; then another member has it",
+TEST_CASE("a revoked partition stays ours until it is released, then another member has it",
           "[kafka_broker]") {
   if (no_broker())
     return;
@@ -287,7 +287,7 @@ TEST_CASE("after a checkpoint the marked record is compared and not shown again"
   CHECK(h.records() == 50);
 }
 
-TEST_CASE("retention takes the marked record: no loss; it takes what is wanted: a gap", "[kafka_broker]") {
+TEST_CASE("retention takes the marked record: no loss, it takes what is wanted: a gap", "[kafka_broker]") {
   if (no_broker())
     return;
   world w{1};
@@ -331,7 +331,7 @@ TEST_CASE("a topic that was deleted and created again halts, whether it is short
 }
 
 TEST_CASE(
-    "a topic that is deleted while it is read comes to a halt; a new one of its name is not taken for it",
+    "a topic that is deleted while it is read comes to a halt, a new one of its name is not taken for it",
     "[kafka_broker]") {
   if (no_broker())
     return;
@@ -382,7 +382,7 @@ TEST_CASE("a damaged record halts its partition and is named", "[kafka_broker]")
   CHECK_THAT(h.halted[0].why, Catch::Contains(w.topic) && Catch::Contains("offset 1"));
 }
 
-TEST_CASE("a topic that grows is told once; opened anew, the new partitions have the next numbers",
+TEST_CASE("a topic that grows is told once, opened anew, the new partitions have the next numbers",
           "[kafka_broker]") {
   if (no_broker())
     return;

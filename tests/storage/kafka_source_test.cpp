@@ -74,7 +74,7 @@ record_batch_ptr batch_of(offset begin, const std::map<offset, std::string_view>
 } // namespace
 
 TEST_CASE(
-    "after a checkpoint the record before it is compared; what follows is handed on, whatever is missing") {
+    "after a checkpoint the record before it is compared, what follows is handed on, whatever is missing") {
   using verdict = resumed_reading::verdict;
   const record_mark mark{49, hash64("x")};
   resumed_reading r{50, mark};

@@ -105,7 +105,7 @@ TEST_CASE("every scalar of the records is a column, named by its path") {
   CHECK(out.size() == 6);
 }
 
-TEST_CASE("declared columns have their types; what doesn't fit is null") {
+TEST_CASE("declared columns have their types, what doesn't fit is null") {
   scene s;
   s.write(database(sample));
   auto table = s.load({{.name = "code", .of = kind::string, .path = {"country", "iso_code"}},

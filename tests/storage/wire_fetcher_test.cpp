@@ -256,7 +256,7 @@ TEST_CASE("wire: an offset behind the end halts the partition, only it") {
   REQUIRE(poll_until(*f, {p0, p1}, h, [&] { return h.records() == 2; }));
 }
 
-TEST_CASE("wire: records that are gone are a gap; from there on it goes when sought again") {
+TEST_CASE("wire: records that are gone are a gap, from there on it goes when sought again") {
   if (test_cluster::real().empty()) {
     WARN("needs a real broker: set TIDEMILL_KAFKA_BROKERS");
     return;
