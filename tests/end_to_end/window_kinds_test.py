@@ -1,5 +1,6 @@
 """Sessions and views without windows through kill -9: HTTP, Redis and a file have the rows of a plain evaluation."""
 
+import json
 import random
 
 import support
@@ -146,10 +147,16 @@ class Kinds(support.Case):
         self.events += [(now + 500, "bob", e["place"], 1) for e in late]
         self.assertEqual(self.p.post("posted", late)[0], 202)
         self.equal("at last")
-        self.assertEqual(self.p.terminate(), 0, self.p.said())
-        sealed = support.ndjson(self.folder / "visits.ndjson")
         sessions, _ = self.expected()
         past = {k: v for k, v in sessions.items() if k[2] < support.rfc3339(now + 400)}
+
+        def written():
+            whole = (self.folder / "visits.ndjson").read_text().rpartition("\n")[0]
+            return [json.loads(line) for line in whole.splitlines()]
+        # What is shown may still be on its way to the file.
+        support.wait_for(lambda: f"{written()} instead of {past}", lambda: self.sessions_of(written()) == past)
+        self.assertEqual(self.p.terminate(), 0, self.p.said())
+        sealed = written()
         self.assertEqual(self.sessions_of(sealed), past)
         self.assertEqual(len(sealed), len(past))
         self.assertEqual({r["state"] for r in sealed}, {"sealed"})
