@@ -39,6 +39,8 @@ void group_nudge::look(const std::set<topic_partition>& ours) {
       kafka_group::end(std::move(guest_)); // which gives all partitions to us
     return;
   }
+  if (ours.size() >= set_.wanted.size() && missing(ours).empty())
+    next_ = clock::time_point::max(); // all of them: what changes from now on is noticed
   if (now < next_)
     return;
   auto topics = missing(ours);

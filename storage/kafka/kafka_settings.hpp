@@ -47,6 +47,7 @@ struct kafka_source_settings {
   /// Looks whether the checkpoints are still ours, when another process has taken our place in the group;
   /// null: then they are not.
   std::function<status()> still_ours = {};
+  bool shared = false; ///< others in the group read the same topics: what isn't assigned to us may be theirs
   std::chrono::milliseconds
       session{}; ///< the broker gives a silent member's partitions away after this; 0: default
 };

@@ -161,7 +161,8 @@ status kafka_source::open(milliseconds wait) {
   count_ = numbers_.size();
   lanes_.assign(count_, {});
   retire_others(there);
-  nudge_.emplace(group_nudge::settings{s_.client, s_.group, instance(), {there.begin(), there.end()}});
+  if (!s_.shared)
+    nudge_.emplace(group_nudge::settings{s_.client, s_.group, instance(), {there.begin(), there.end()}});
   TIDEMILL_TRY(fetcher_, make_fetcher(s_, count_));
   {
     std::lock_guard lock{mutex_};
@@ -224,7 +225,8 @@ status kafka_source::poll(const std::vector<partition_id>& wanted, std::size_t m
   apply(changes, out);
   if (!group && group.error().code() == errc::fenced)
     return rejoin(group.error(), out);
-  nudge_->look(group_->ours());
+  if (nudge_)
+    nudge_->look(group_->ours());
   if (group)
     group = resolve(out);
   auto from = out.size();

@@ -179,6 +179,7 @@ TEST_CASE("a revoked partition stays ours until it is released, then another mem
   if (no_broker())
     return;
   world w{4};
+  w.settings.shared = true;
   w.cluster.produce(w.topic, 0, "x", 10);
   heard first, second;
   auto a = w.open(first, 4);
